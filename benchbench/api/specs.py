@@ -1,0 +1,110 @@
+"""Specs: what a plugin says of its models, data sets and metrics, readable without torch.
+
+A spec names its implementation by import path, `package.module:attribute`; the bench loads it
+when it is used. A path that does not exist is an error of the plugin, reported with its owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from benchbench.api.config import Config
+from benchbench.api.score import ScoreSpec
+
+__all__ = [
+    "API_VERSION",
+    "CAPABILITIES",
+    "KINDS",
+    "Capability",
+    "DatasetSpec",
+    "Kind",
+    "MetricSpec",
+    "ModelSpec",
+]
+
+API_VERSION = 1
+
+Kind = Literal["points", "image", "signal"]
+"""points: (n, d); image: (n, C, H, W); signal: (n, C, T)."""
+KINDS: tuple[str, ...] = get_args(Kind)
+
+Capability = Literal[
+    "decode", "encode", "standard_prior", "prior_log_prob", "elbo", "log_prob", "denoise"
+]
+"""What a model can do beyond fit and sample; `benchbench.api.Model` documents each method."""
+CAPABILITIES: tuple[str, ...] = get_args(Capability)
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model family member that can be trained and sampled.
+
+    name: lower case, as typed after `--models`.
+    family: the field's word (`latent diffusion`, `vae`, `gan`, …).
+    kinds: the data kinds it serves.
+    implementation: import path of a `benchbench.api.Model` subclass, or the class itself
+        (a single-file plugin may hand over the class).
+    config: its training options, every one with a default.
+    sampling: its sampling options: each is a keyword argument of `Model.sample`. A row
+        `name[key=value]` whose key is a sampling option is a variant of the trained model; a key
+        of `config` makes another trained model. The two share no key.
+    capabilities: what it can do beyond fit and sample, each with its method on the class.
+    """
+
+    name: str
+    family: str
+    kinds: frozenset[Kind]
+    implementation: str | type
+    config: type[Config] = Config
+    sampling: type[Config] = Config
+    capabilities: frozenset[Capability] = frozenset()
+    summary: str = ""
+    reference: str = ""
+    api_version: int = API_VERSION
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """A data set with fixed train, validation and test splits.
+
+    shape: of one example, without the batch axis.
+    implementation: import path of a function `load(spec, data_dir: Path | None) -> Dataset`.
+    extractor: import path of a function `load() -> Extractor` that maps examples to the feature
+        space in which FID, precision and recall are taken; empty: the coordinates themselves
+        (points), or no such score (images without an extractor).
+    samples: how many generated samples the mode-coverage protocol of this data set scores.
+    """
+
+    name: str
+    kind: Kind
+    shape: tuple[int, ...]
+    implementation: str | Callable[..., Any]
+    extractor: str = ""
+    samples: int = 10_000
+    summary: str = ""
+    reference: str = ""
+    api_version: int = API_VERSION
+
+
+@dataclass(frozen=True)
+class MetricSpec:
+    """A group of scores that are computed together.
+
+    implementation: import path of a function `compute(evaluation, config) -> list[Score]`.
+    scope: `variant`: once for each way of sampling a trained model; `model`: once a trained model.
+    needs: `samples` (works on samples alone, so also on held-out data and on samples from
+        elsewhere) or `model` (asks the trained model itself).
+    """
+
+    name: str
+    kinds: frozenset[Kind]
+    implementation: str | Callable[..., Any]
+    scores: tuple[ScoreSpec, ...]
+    scope: Literal["variant", "model"] = "variant"
+    needs: Literal["samples", "model"] = "samples"
+    config: type[Config] = field(default=Config)
+    summary: str = ""
+    reference: str = ""
+    api_version: int = API_VERSION
