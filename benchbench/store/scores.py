@@ -1,0 +1,140 @@
+"""The tidy score frame: one row a score, the same columns in every result folder."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchbench.api import Score, ScoreSpec
+from benchbench.store.files import write_text_atomic
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "IDENTITY",
+    "REFERENCE_MODEL",
+    "SCORE_COLUMNS",
+    "frame",
+    "read_scores",
+    "score_row",
+    "write_scores",
+]
+
+SCORE_COLUMNS = (
+    "dataset",
+    "model",
+    "config",
+    "budget",
+    "variant",
+    "seed",
+    "at_fraction",
+    "metric",
+    "condition",
+    "value",
+    "unit",
+    "direction",
+    "bound",
+    "n",
+    "detail",
+    "ci_low",
+    "ci_high",
+    "status",
+    "reason",
+    "cell_key",
+)
+IDENTITY = SCORE_COLUMNS[:9]
+"""No two rows of a frame agree in all of these."""
+
+REFERENCE_MODEL = "real"
+"""The model name of the row that scores held-out real data; no plugin may take it."""
+
+_TEXT = ("dataset", "model", "config", "budget", "variant", "metric", "condition", "unit")
+_TEXT += ("direction", "bound", "detail", "status", "reason", "cell_key")
+_INTEGER = ("seed", "n")
+
+
+def score_row(
+    score: Score,
+    spec: ScoreSpec,
+    *,
+    dataset: str,
+    model: str,
+    config: str,
+    budget: str,
+    variant: str,
+    seed: int | None,
+    cell_key: str,
+    at_fraction: float = 1.0,
+) -> dict[str, Any]:
+    """A score as a row of the frame; unit and direction come from its declaration."""
+    return {
+        "dataset": dataset,
+        "model": model,
+        "config": config,
+        "budget": budget,
+        "variant": variant,
+        "seed": seed,
+        "at_fraction": at_fraction,
+        "metric": score.metric,
+        "condition": score.condition,
+        "value": score.value,
+        "unit": spec.unit,
+        "direction": spec.direction,
+        "bound": score.bound,
+        "n": score.n,
+        "detail": json.dumps(score.detail, sort_keys=True),
+        "ci_low": score.ci_low,
+        "ci_high": score.ci_high,
+        "status": score.status,
+        "reason": score.reason,
+        "cell_key": cell_key,
+    }
+
+
+def frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """Rows as a frame with the documented columns, order and types.
+
+    Raises ValueError where two rows share one identity.
+    """
+    import pandas as pd
+
+    table = pd.DataFrame(list(rows), columns=list(SCORE_COLUMNS))
+    table = _typed(table)
+    repeated = table.duplicated(list(IDENTITY), keep=False)
+    if repeated.any():
+        first = table.loc[repeated, list(IDENTITY)].iloc[0].to_dict()
+        raise ValueError(f"two scores share one identity: {first}")
+    return table
+
+
+def write_scores(path: Path, table: pd.DataFrame) -> None:
+    """Write scores.csv atomically; numbers keep all their digits."""
+    buffer = io.StringIO()
+    table.to_csv(buffer, index=False, lineterminator="\n")
+    write_text_atomic(path, buffer.getvalue())
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """Read a scores.csv; raises ValueError where its columns are not the documented ones."""
+    import pandas as pd
+
+    table = pd.read_csv(
+        path,
+        dtype={name: str for name in _TEXT},
+        keep_default_na=False,
+        na_values={n: [""] for n in ("value", "ci_low", "ci_high", *_INTEGER)},
+    )
+    if tuple(table.columns) != SCORE_COLUMNS:
+        raise ValueError(f"{path} has other columns than a score file: {list(table.columns)}")
+    return _typed(table)
+
+
+def _typed(table: pd.DataFrame) -> pd.DataFrame:
+    text = {name: "object" for name in _TEXT}
+    integer = {name: "Int64" for name in _INTEGER}
+    real = {name: "float64" for name in ("value", "ci_low", "ci_high", "at_fraction")}
+    return table.astype({**text, **integer, **real})
