@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from benchbench.api.budget import Budget
 from benchbench.api.data import Dataset
 from benchbench.api.errors import Diverged, PluginError
-from benchbench.api.seeding import derive_seed, seeded_generator
+from benchbench.api.seeding import derive_seed
 from benchbench.api.training import Training
 from benchbench.metrics.flops import FlopCounter
 from benchbench.runner.ledger import Ledger, Phase, Spend
@@ -121,7 +121,7 @@ class CellTraining(Training):
 
     def generator(self, name: str) -> torch.Generator:
         if name not in self._generators:
-            self._generators[name] = seeded_generator(self.device, self._seed, "train", name)
+            self._generators[name] = torch.Generator(self.device).manual_seed(self.derive(name))
         return self._generators[name]
 
     def track(self, **objects: Any) -> None:
@@ -140,6 +140,10 @@ class CellTraining(Training):
     @property
     def progress(self) -> float:
         return self._phase.fraction(self.ledger.budget.unit) if self._phase else 0.0
+
+    def derive(self, name: str) -> int:
+        """The seed that this training gives to a role of this name."""
+        return derive_seed(self._seed, "train", name)
 
     # --- what the harness calls ----------------------------------------------------------------
 
@@ -196,14 +200,12 @@ class CellTraining(Training):
         self._mark = time.perf_counter()
         while not record.spent(unit):
             batch = pool.batch(record.spend.step)
-            if record.counting():
-                counter = FlopCounter()
-                with counter:
+            counter = FlopCounter() if record.counting() else None
+            try:
+                with counter or contextlib.nullcontext():
                     yield batch
-                self._charge(record, pool.batch_size, counter.total)
-            else:
-                yield batch
-                self._charge(record, pool.batch_size, None)
+            finally:  # a `break` in the plugin's loop closes this generator: its step counts too
+                self._charge(record, pool.batch_size, counter.total if counter else None)
             if record.spend.step % LOG_EVERY == 0:
                 self._read_log(record)
             if self._on_step is not None:
@@ -278,7 +280,7 @@ def fit_model(model: Any, training: CellTraining, *, precision: str = "float32")
     precision: `bfloat16` trains under autocast on CUDA; `float32` elsewhere.
     The caller's global random state is untouched.
     """
-    seed = derive_seed(training._seed, "train", "global") % 2**63
+    seed = training.derive("global")
     autocast = torch.autocast(
         training.device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"
     )

@@ -13,7 +13,7 @@ from typing import Any
 __all__ = ["read_json", "write_atomic", "write_bytes_atomic", "write_json", "write_text_atomic"]
 
 
-def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file beside `path`, flush it to disk, then rename it.
 
     On any error the temporary file is removed and `path` keeps its old content.
@@ -36,7 +36,7 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
 
 def write_bytes_atomic(path: Path, content: bytes) -> None:
     """Replace the file's content, or leave it as it was."""
-    write_atomic(path, lambda temporary: temporary.write_bytes(content) and None)
+    write_atomic(path, lambda temporary: temporary.write_bytes(content))
 
 
 def write_text_atomic(path: Path, content: str) -> None:

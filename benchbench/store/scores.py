@@ -52,8 +52,22 @@ IDENTITY = SCORE_COLUMNS[:9]
 REFERENCE_MODEL = "real"
 """The model name of the row that scores held-out real data; no plugin may take it."""
 
-_TEXT = ("dataset", "model", "config", "budget", "variant", "metric", "condition", "unit")
-_TEXT += ("direction", "bound", "detail", "status", "reason", "cell_key")
+_TEXT = (
+    "dataset",
+    "model",
+    "config",
+    "budget",
+    "variant",
+    "metric",
+    "condition",
+    "unit",
+    "direction",
+    "bound",
+    "detail",
+    "status",
+    "reason",
+    "cell_key",
+)
 _INTEGER = ("seed", "n")
 
 
@@ -124,7 +138,7 @@ def read_scores(path: Path) -> pd.DataFrame:
 
     table = pd.read_csv(
         path,
-        dtype={name: str for name in _TEXT},
+        dtype=dict.fromkeys(_TEXT, str),
         keep_default_na=False,
         na_values={n: [""] for n in ("value", "ci_low", "ci_high", *_INTEGER)},
     )
@@ -134,7 +148,7 @@ def read_scores(path: Path) -> pd.DataFrame:
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:
-    text = {name: "object" for name in _TEXT}
-    integer = {name: "Int64" for name in _INTEGER}
-    real = {name: "float64" for name in ("value", "ci_low", "ci_high", "at_fraction")}
+    text = dict.fromkeys(_TEXT, "object")
+    integer = dict.fromkeys(_INTEGER, "Int64")
+    real = dict.fromkeys(("value", "ci_low", "ci_high", "at_fraction"), "float64")
     return table.astype({**text, **integer, **real})

@@ -1,0 +1,245 @@
+"""Finds plugins, checks what they declare, and answers by name.
+
+Each entry point of the group `benchbench` and each `--plugin FILE` is loaded in a try of its own:
+one that fails is listed with its error and hurts nobody else. There is no global registry.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Generic, TypeVar
+
+import pluggy
+
+from benchbench.api import (
+    API_VERSION,
+    CAPABILITIES,
+    KINDS,
+    DatasetSpec,
+    MetricSpec,
+    ModelSpec,
+    PluginError,
+    ScoreSpec,
+    UsageError,
+    hooks,
+    unknown,
+)
+from benchbench.api.names import check_name
+
+__all__ = ["Entry", "Failure", "Registry", "resolve"]
+
+Spec = TypeVar("Spec", ModelSpec, DatasetSpec, MetricSpec)
+
+
+@dataclass(frozen=True)
+class Entry(Generic[Spec]):
+    """A spec and who brought it: the distribution (or file) and its version."""
+
+    spec: Spec
+    owner: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A plugin that could not be loaded: its entry point or file, and why, in one line."""
+
+    plugin: str
+    owner: str
+    error: str
+
+
+@dataclass
+class Registry:
+    """Models, data sets and metrics by name, and the plugins that failed."""
+
+    models: dict[str, Entry[ModelSpec]] = field(default_factory=dict)
+    datasets: dict[str, Entry[DatasetSpec]] = field(default_factory=dict)
+    metrics: dict[str, Entry[MetricSpec]] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+
+    @classmethod
+    def load(cls, files: Iterable[Path | str] = ()) -> Registry:
+        """Every installed plugin, then every file.
+
+        A broken entry point becomes a `Failure`; a broken file that the user named is a
+        UsageError or PluginError. Raises PluginError where two plugins claim one name.
+        """
+        registry = cls()
+        points = importlib.metadata.entry_points(group=hooks.GROUP)
+        for point in sorted(points, key=lambda p: (p.name, p.value)):
+            dist = point.dist
+            owner = dist.name if dist else point.value
+            try:
+                module = point.load()
+                found = _specs_of(module, point.name)
+            except Exception as error:
+                registry.failures.append(Failure(point.name, owner, _one_line(error)))
+                continue
+            registry._add(found, owner, dist.version if dist else "")
+        for file in files:
+            path = Path(file).resolve()
+            registry._add(_specs_of_file(path), str(file), "file")
+            registry.files.append(path)
+        return registry
+
+    def model(self, name: str) -> Entry[ModelSpec]:
+        """The model of this name; raises UsageError with the nearest name."""
+        return self._get("model", self.models, name)
+
+    def dataset(self, name: str) -> Entry[DatasetSpec]:
+        """The data set of this name; raises UsageError with the nearest name."""
+        return self._get("data set", self.datasets, name)
+
+    def metric(self, name: str) -> Entry[MetricSpec]:
+        """The metric group of this name, or the group that emits a score of this name."""
+        for entry in self.metrics.values():
+            if any(score.name == name for score in entry.spec.scores):
+                return self.metrics.get(name, entry)
+        scores = [s.name for e in self.metrics.values() for s in e.spec.scores]
+        if name not in self.metrics:
+            raise self._unknown("metric", name, [*self.metrics, *scores])
+        return self.metrics[name]
+
+    def score_specs(self) -> dict[str, ScoreSpec]:
+        """Every score that a metric declares, by name, in registry order."""
+        return {s.name: s for entry in self.metrics.values() for s in entry.spec.scores}
+
+    def _get(self, what: str, table: Mapping[str, Entry[Spec]], name: str) -> Entry[Spec]:
+        if name not in table:
+            raise self._unknown(what, name, table)
+        return table[name]
+
+    def _unknown(self, what: str, name: str, allowed: Iterable[str]) -> UsageError:
+        broken = ", ".join(failure.plugin for failure in self.failures)
+        hint = f"Plugins that failed to load: {broken} (see `bench list plugins`)" if broken else ""
+        return unknown(what, name, allowed, hint)
+
+    def _add(self, specs: list[ModelSpec | DatasetSpec | MetricSpec], owner: str, ver: str) -> None:
+        for spec in specs:
+            if isinstance(spec, ModelSpec):
+                _claim(self.models, Entry(spec, owner, ver), "model")
+            elif isinstance(spec, DatasetSpec):
+                _claim(self.datasets, Entry(spec, owner, ver), "data set")
+            else:
+                self._claim_scores(spec, owner)
+                _claim(self.metrics, Entry(spec, owner, ver), "metric")
+
+    def _claim_scores(self, spec: MetricSpec, owner: str) -> None:
+        for entry in self.metrics.values():
+            for score in entry.spec.scores:
+                if score.name in {s.name for s in spec.scores}:
+                    raise PluginError(
+                        f"score {score.name!r} is claimed by two metrics: {entry.spec.name!r} of "
+                        f"{entry.owner} and {spec.name!r} of {owner}; rename one"
+                    )
+
+
+def resolve(path: str | Any, owner: str) -> Any:
+    """The object behind an import path `package.module:attribute` (objects pass through).
+
+    Raises PluginError naming the owner where it can't be imported.
+    """
+    if not isinstance(path, str):
+        return path
+    module, _, attribute = path.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise PluginError(f"{owner}: {path!r} can't be loaded: {_one_line(error)}") from error
+
+
+def _claim(table: dict[str, Entry[Spec]], entry: Entry[Spec], what: str) -> None:
+    name = entry.spec.name
+    if name in table:
+        raise PluginError(
+            f"{what} {name!r} is claimed by two plugins: {table[name].owner} and {entry.owner}; "
+            "rename one or leave one out"
+        )
+    table[name] = entry
+
+
+def _specs_of(module: ModuleType, plugin: str) -> list[ModelSpec | DatasetSpec | MetricSpec]:
+    """The checked specs of one plugin, through a pluggy manager of its own."""
+    manager = pluggy.PluginManager(hooks.GROUP)
+    manager.add_hookspecs(hooks)
+    manager.register(module, plugin)
+    try:
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise PluginError(
+            f"{_one_line(error)}; the hooks are bench_models, bench_datasets and bench_metrics"
+        ) from error
+    specs: list[Any] = []
+    for hook, kind in _HOOKS.items():
+        for answer in getattr(manager.hook, hook)():
+            for spec in answer:
+                if not isinstance(spec, kind):
+                    raise PluginError(
+                        f"{hook} of {plugin!r} returned a {type(spec).__name__}; it must return "
+                        f"a list of {kind.__name__}"
+                    )
+                _check_spec(spec, plugin)
+                specs.append(spec)
+    return specs
+
+
+_HOOKS: dict[str, Any] = {"bench_models": ModelSpec, "bench_datasets": DatasetSpec, "bench_metrics": MetricSpec}
+
+
+def _check_spec(spec: ModelSpec | DatasetSpec | MetricSpec, plugin: str) -> None:
+    if spec.api_version != API_VERSION:
+        raise PluginError(
+            f"{spec.name!r} of {plugin!r} is written for API version {spec.api_version}; this "
+            f"bench has version {API_VERSION}"
+        )
+    check_name(spec.name, f"a name in plugin {plugin!r}")
+    kinds = {spec.kind} if isinstance(spec, DatasetSpec) else set(spec.kinds)
+    for kind in kinds - set(KINDS):
+        raise PluginError(str(unknown(f"data kind of {spec.name!r}", kind, KINDS)))
+    if isinstance(spec, ModelSpec):
+        for capability in spec.capabilities - set(CAPABILITIES):
+            raise PluginError(
+                str(unknown(f"capability of {spec.name!r}", capability, CAPABILITIES))
+            )
+        shared = set(spec.config.model_fields) & set(spec.sampling.model_fields)
+        if shared:
+            raise PluginError(
+                f"model {spec.name!r} has the same option in config and sampling: {sorted(shared)}"
+            )
+
+
+def _specs_of_file(path: Path) -> list[ModelSpec | DatasetSpec | MetricSpec]:
+    if not path.is_file():
+        raise UsageError(f"plugin file {str(path)!r} does not exist; give a Python file")
+    name = f"benchbench_file_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"plugin file {str(path)!r} is not a Python file; it must end in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+        found = _specs_of(module, path.name)
+        if not found:
+            from benchbench.api.functions import spec_from_functions
+
+            found = [spec_from_functions(module, path)]
+    except UsageError:
+        raise
+    except Exception as error:
+        raise PluginError(f"plugin file {str(path)!r} failed: {_one_line(error)}") from error
+    return found
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, PluginError) else f"{type(error).__name__}: {text}"

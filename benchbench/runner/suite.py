@@ -1,0 +1,110 @@
+"""Suite files: what to run, in YAML, every key checked and unknown ones refused.
+
+name: default
+models: [ldm, vae, "gan[loss=non-saturating]"]
+datasets: [grid25, stacked-digits]
+seeds: [0, 1, 2]
+budget: 2e12flop
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from benchbench.api import UsageError, nearest
+
+__all__ = ["Suite", "describe_invalid", "embedded_suites", "load_suite"]
+
+MAX_SEEDS = 1_000
+
+
+class Suite(BaseModel):
+    """A suite as written; `plan.resolve` turns it into cells."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field("run", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    summary: str = ""
+    models: tuple[str, ...] = Field(min_length=1)
+    datasets: tuple[str, ...] = Field(min_length=1)
+    seeds: tuple[int, ...] = Field((0,), min_length=1, max_length=MAX_SEEDS)
+    budget: str = "2e12flop"
+    ceiling_seconds: float | None = Field(None, gt=0)
+    metrics: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    set: dict[str, Any] = Field(default_factory=dict)
+    threads: int = Field(1, ge=1, le=1024)
+    device: str = "auto"
+    precision: str = Field("auto", pattern="^(auto|float32|bfloat16)$")
+    plugins: tuple[str, ...] = ()
+
+
+def embedded_suites() -> dict[str, Path]:
+    """The suites that come with the bench, by name."""
+    package = Path(__file__).parent.parent
+    folders = (package / "configs" / "suites", package.parent / "configs" / "suites")
+    found = next((folder for folder in folders if folder.is_dir()), None)
+    return {path.stem: path for path in sorted(found.glob("*.yaml"))} if found else {}
+
+
+def load_suite(given: str) -> Suite:
+    """Read a suite file, or an embedded suite by its name.
+
+    Raises UsageError in one line that names the file and the key.
+    """
+    path = Path(given)
+    embedded = embedded_suites()
+    if not path.suffix and given in embedded:
+        path = embedded[given]
+    if not path.is_file():
+        close = nearest(given, [*embedded, *(str(p) for p in path.parent.glob("*.y*ml"))])
+        guess = f"; did you mean {close!r}?" if close else ";"
+        raise UsageError(
+            f"suite {given!r} is not a file{guess} Embedded suites: {', '.join(embedded)}"
+        )
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise UsageError(f"suite {given!r} is not readable as YAML: {_first(error)}") from None
+    if not isinstance(content, dict):
+        raise UsageError(f"suite {given!r} holds no mapping of keys to values")
+    content.setdefault("name", re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).lstrip("-_.") or "run")
+    content["metrics"] = _as_mapping(content.get("metrics"))
+    try:
+        return Suite.model_validate(content)
+    except ValidationError as error:
+        raise UsageError(f"suite {given!r}: {describe_invalid(error, Suite)}") from None
+
+
+def describe_invalid(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
+    """The first complaint of a validation in one line, with the nearest known key."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    where = prefix + ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = list(model.model_fields)
+        close = nearest(str(first["loc"][-1]), known)
+        guess = f"; did you mean {prefix + close!r}?" if close else ";"
+        allowed = ", ".join(known) if known else "no option"
+        return f"unknown key {where!r}{guess} Allowed: {allowed}"
+    given = repr(first["input"])
+    given = given if len(given) <= 60 else given[:57] + "..."
+    return f"{where} is {given}: {_first(first['msg'])}"
+
+
+def _as_mapping(metrics: Any) -> Any:
+    """A list of names as a mapping without options; anything else is left to the validation."""
+    if metrics is None:
+        return {}
+    if isinstance(metrics, list) and all(isinstance(name, str) for name in metrics):
+        return {name: {} for name in metrics}
+    if isinstance(metrics, dict):
+        return {name: options or {} for name, options in metrics.items()}
+    return metrics
+
+
+def _first(error: object) -> str:
+    return " ".join(str(error).split())[:200]
