@@ -192,7 +192,11 @@ def _specs_of(module: ModuleType, plugin: str) -> list[ModelSpec | DatasetSpec |
     return specs
 
 
-_HOOKS: dict[str, Any] = {"bench_models": ModelSpec, "bench_datasets": DatasetSpec, "bench_metrics": MetricSpec}
+_HOOKS: dict[str, Any] = {
+    "bench_models": ModelSpec,
+    "bench_datasets": DatasetSpec,
+    "bench_metrics": MetricSpec,
+}
 
 
 def _check_spec(spec: ModelSpec | DatasetSpec | MetricSpec, plugin: str) -> None:

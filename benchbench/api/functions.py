@@ -51,6 +51,7 @@ def _model_class(fit: Any, sample: Any) -> type:
     class FunctionModel(Model):
         """`fit` builds and trains the module; `sample` draws from it."""
 
+        built_in_fit = True
         module: nn.Module
 
         def fit(self, training: Training) -> None:

@@ -8,7 +8,7 @@ asks the declaration; it never looks whether a method exists. Every tensor is in
 from __future__ import annotations
 
 import abc
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +31,10 @@ class Model(nn.Module, abc.ABC):
     config: an instance of the spec's `config` class.
     data: kind, shape and size of the data.
     """
+
+    built_in_fit: ClassVar[bool] = False
+    """Whether submodules come into being in `fit` (function plugins); then a reload runs `fit`
+    again over finished phases before the state is loaded."""
 
     def __init__(self, config: Config, data: DataInfo) -> None:
         super().__init__()

@@ -10,7 +10,7 @@ import ast
 import hashlib
 import importlib.util
 import inspect
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 __all__ = ["source_hash"]
@@ -33,7 +33,7 @@ def source_hash(implementation: object) -> str:
     return hashlib.sha256(Path(path).read_bytes() if path else b"").hexdigest()[:16]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _module_hash(module: str) -> str:
     top = module.partition(".")[0]
     seen: dict[str, bytes] = {}

@@ -15,11 +15,12 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchbench.api.budget import Budget
 from benchbench.api.data import Dataset
 from benchbench.api.errors import Diverged, PluginError
+from benchbench.api.model import Model
 from benchbench.api.seeding import derive_seed
 from benchbench.api.training import Training
 from benchbench.metrics.flops import FlopCounter
@@ -68,6 +69,7 @@ class CellTraining(Training):
         self._values: dict[str, float | Tensor] = {}
         self._between: FlopCounter | None = None
         self._mark = time.perf_counter()
+        self._built_in_fit = False
         self._restored: dict[str, Any] | None = None
         self._ends: dict[str, dict[str, Tensor]] = {}
 
@@ -84,6 +86,7 @@ class CellTraining(Training):
         record = self.ledger.open(phase, share)
         if record.closed:
             self._set_generators(self._ends[phase])
+            self._stop_between()  # code before a finished phase was charged the first time
             self._start_between()
             return
         if self._phase is not None:
@@ -152,9 +155,10 @@ class CellTraining(Training):
         """What each phase has spent."""
         return {phase.name: phase.spend for phase in self.ledger.phases}
 
-    def attach(self, model: nn.Module) -> None:
+    def attach(self, model: Model) -> None:
         """Name the model whose state belongs to the checkpoint; moves it to the device."""
         self.tracked["model"] = model.to(self.device)
+        self._built_in_fit = model.built_in_fit
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -185,13 +189,26 @@ class CellTraining(Training):
             "ends": self._ends,
         }
 
+    @property
+    def resumable(self) -> bool:
+        """Whether `state` holds all that the training needs to go on.
+
+        A model that `fit` itself builds is out of reach unless the plugin tracks its modules.
+        """
+        return not self._built_in_fit or len(self.tracked) > 1
+
+    def replay(self) -> None:
+        """Let `fit` run again over finished phases: each yields nothing and costs nothing."""
+        for phase in self.ledger.phases:
+            self._ends[phase.name] = {}
+
     def restore(self, state: dict[str, Any]) -> None:
         """Take over `state()` of an interrupted training; call before `fit`, after `attach`."""
         self.ledger.restore(state["ledger"])
         self._ends = state["ends"]
         self._restored = state
-        for name, value in list(self.tracked.items()):
-            value.load_state_dict(state["tracked"][name])
+        if not self._built_in_fit:
+            self.tracked["model"].load_state_dict(state["tracked"]["model"])
 
     # --- inside --------------------------------------------------------------------------------
 
@@ -274,7 +291,7 @@ class CellTraining(Training):
                 self.generator(name).set_state(value)
 
 
-def fit_model(model: Any, training: CellTraining, *, precision: str = "float32") -> None:
+def fit_model(model: Model, training: CellTraining, *, precision: str = "float32") -> None:
     """Run `model.fit` with everything in it charged, under a seeded global generator.
 
     precision: `bfloat16` trains under autocast on CUDA; `float32` elsewhere.

@@ -1,0 +1,79 @@
+"""`bench`: the command line. One line for each mistake, exit code 2, the message last.
+
+Exit codes: 0 all done, 1 some cells failed, 2 bad usage or a broken plugin, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from benchbench import __version__
+from benchbench.api.errors import BenchError, nearest
+from benchbench.cli.doctor import doctor
+from benchbench.cli.listing import list_command
+from benchbench.cli.run import run
+from benchbench.cli.table import table
+
+__all__ = ["bench", "main"]
+
+
+class _Group(click.Group):
+    """A group that names the nearest command."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            close = nearest(args[0], self.commands)
+            guess = f"; did you mean {close!r}?" if close else ";"
+            allowed = ", ".join(sorted(self.commands))
+            raise click.UsageError(f"unknown command {args[0]!r}{guess} Allowed: {allowed}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="benchbench")
+def bench() -> None:
+    """Benchmark generative models under an equal budget.
+
+    \b
+    bench run --models ldm,vae,gan      train, measure, print a table
+    bench list                          models, data sets, metrics, plugins
+    """
+
+
+for command in (run, table, list_command, doctor):
+    bench.add_command(command)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of the console script."""
+    sys.exit(_guarded(arguments))
+
+
+def _guarded(arguments: list[str] | None) -> int:
+    try:
+        result: Any = bench.main(args=arguments, prog_name="bench", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        return 130
+    except click.ClickException as error:
+        click.echo(f"error: {_one_line(error.format_message())}", err=True)
+        return 2
+    except BenchError as error:
+        click.echo(f"error: {_one_line(str(error))}", err=True)
+        return 2
+    except BrokenPipeError:
+        return 1
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        click.echo(f"error: {error.strerror or error}{where}", err=True)
+        return 2
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

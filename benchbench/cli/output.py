@@ -1,0 +1,69 @@
+"""What a run leaves: scores, tables and pictures, refreshed as cells end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from benchbench.registry import Registry
+from benchbench.report.pictures import write_cell_pictures, write_figures
+from benchbench.report.tables import build_tables
+from benchbench.report.writing import write_tables
+from benchbench.runner.context import run_context
+from benchbench.runner.local import Outcome
+from benchbench.runner.plan import Cell
+from benchbench.runner.run import Run
+from benchbench.runner.scoring import all_specs
+
+__all__ = ["Output"]
+
+
+class Output:
+    """The files of a run beside its cells."""
+
+    def __init__(self, job: Run, registry: Registry) -> None:
+        self.job, self.registry = job, registry
+        self.specs = all_specs(registry)
+
+    def refresh(self, cell: Cell) -> None:
+        """Rewrite the tables, and draw the samples of a cell that has just ended."""
+        self._tables()
+        write_cell_pictures(self.job.folder, cell, self.registry)
+
+    def finish(self) -> None:
+        """Write everything once more, print the table and where things are."""
+        from rich.console import Console
+
+        from benchbench.report.renderers.terminal import to_rich
+
+        tables = self._tables()
+        write_figures(self.job.folder, self.job.whole, self.registry, self.specs)
+        console = Console(width=None if Console().is_terminal else 120)
+        for part in to_rich(tables):
+            console.print(part)
+        out = self.job.folder.path
+        click.echo(f"scores   {out / 'scores.csv'}")
+        click.echo(f"tables   {out / 'table.md'}, table.tex, table.csv")
+        click.echo(f"figures  {out / 'figures'}")
+
+    def exit_code(self, outcomes: list[Outcome]) -> int:
+        """0 all done, 1 some failed, 130 interrupted; failures are named last."""
+        interrupted = [o for o in outcomes if o.status == "interrupted"]
+        failed = [o for o in outcomes if o.status in ("error", "timeout")]
+        for outcome in failed:
+            click.echo(f"failed   {outcome.cell.title}: {outcome.reason}", err=True)
+        if interrupted:
+            click.echo(
+                f"interrupted: {len(interrupted)} cells are not finished; the same command goes on",
+                err=True,
+            )
+            return 130
+        return 1 if failed else 0
+
+    def _tables(self) -> Any:
+        scores = self.job.scores()
+        context = run_context(self.job.whole, self.job.folder)
+        tables = build_tables(scores, self.specs, context)
+        write_tables(tables, self.job.folder.path)
+        return tables

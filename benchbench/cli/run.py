@@ -1,0 +1,134 @@
+"""`bench run`: plan, train, measure, print the table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from benchbench.api import UsageError
+
+if TYPE_CHECKING:
+    from benchbench.registry import Registry
+    from benchbench.runner.suite import Suite
+
+__all__ = ["run"]
+
+DEFAULT_SUITE = "default"
+
+
+@click.command()
+@click.argument("suite", required=False)
+@click.option("--models", help="Rows to compare, as in: ldm,vae,'ldm[steps=8]','gan[pack=2]'.")
+@click.option("--datasets", help="Data sets, as in: grid25,stacked-digits.")
+@click.option("--seeds", help="Seeds, as in: 0,1,2 or 0-4.")
+@click.option("--budget", help="For each training: 60s, 2e12flop, 200kimg or 5000step.")
+@click.option("--metrics", help="Metrics or scores to compute (default: all).")
+@click.option("--set", "settings", multiple=True, help="A model option: ldm.width=256. Repeatable.")
+@click.option("--plugin", "plugins", multiple=True, help="A plugin file. Repeatable.")
+@click.option("--data-dir", help="Folder with local copies of data sets.")
+@click.option("--device", help="auto (cuda, else cpu), cpu, cuda or cuda:N.")
+@click.option(
+    "--jobs", type=click.IntRange(1, 1024), help="Cells at once (default: cores/threads)."
+)
+@click.option("--threads", type=click.IntRange(1, 1024), help="Threads of each cell (default 1).")
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Seconds a cell may take.")
+@click.option("--out", help="Result folder (default: results/NAME).")
+@click.option("--fresh", is_flag=True, help="Discard what the result folder holds.")
+def run(suite: str | None, **options: Any) -> int:
+    """Train each model under the same budget, measure it, and print a comparison table.
+
+    SUITE is a YAML file or the name of an embedded suite; options take precedence over it.
+    Without SUITE and --datasets the embedded default suite runs into results/default.
+    Cells that are already done in the result folder are reused.
+    """
+    from benchbench.registry import Registry
+    from benchbench.runner.plan import check_suite
+    from benchbench.runner.suite import load_suite
+
+    base = load_suite(suite or DEFAULT_SUITE)
+    wanted = _with_options(base, suite is not None, options)
+    registry = Registry.load(wanted.plugins)
+    checked = check_suite(wanted, registry)
+    data_dir = _data_dir(options["data_dir"])
+    out = Path(options["out"] or Path("results") / wanted.name)
+    return _execute(checked, registry, data_dir, out, options)
+
+
+def _with_options(base: Suite, given: bool, options: dict[str, Any]) -> Suite:
+    """The suite with the command line's choices in place."""
+    from pydantic import ValidationError
+
+    from benchbench.runner.selection import read_seeds, split_outside_brackets
+    from benchbench.runner.suite import Suite, describe_invalid
+
+    change: dict[str, Any] = {}
+    for name in ("models", "datasets"):
+        if options[name] is not None:
+            change[name] = split_outside_brackets(options[name])
+            if not change[name]:
+                raise UsageError(f"--{name} is {options[name]!r}; name at least one")
+    if options["datasets"] is not None and not given:
+        change["name"] = "-".join(dict.fromkeys(change["datasets"]))[:64]
+    if options["seeds"] is not None:
+        change["seeds"] = read_seeds(options["seeds"])
+    if options["metrics"] is not None:
+        change["metrics"] = {name: {} for name in split_outside_brackets(options["metrics"])}
+    for name in ("budget", "device", "threads"):
+        if options[name] is not None:
+            change[name] = options[name]
+    change["set"] = {**base.set, **_settings(options["settings"])}
+    change["plugins"] = (*base.plugins, *options["plugins"])
+    try:
+        return Suite.model_validate({**base.model_dump(), **change})
+    except ValidationError as error:
+        raise UsageError(describe_invalid(error, Suite)) from None
+
+
+def _settings(given: tuple[str, ...]) -> dict[str, str]:
+    settings = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"--set {text!r} is not model.option=value, as in ldm.width=256")
+        settings[key.strip()] = value
+    return settings
+
+
+def _data_dir(given: str | None) -> Path | None:
+    if given is None:
+        return None
+    path = Path(given)
+    if not path.is_dir():
+        raise UsageError(f"--data-dir {given!r} is not a folder; give one that exists")
+    return path.resolve()
+
+
+def _execute(
+    checked: Any, registry: Registry, data_dir: Path | None, out: Path, options: dict[str, Any]
+) -> int:
+    from benchbench.cli.output import Output
+    from benchbench.cli.progress import make_progress
+    from benchbench.runner.plan import resolve_plan
+    from benchbench.runner.run import Run
+
+    plan = resolve_plan(checked, registry, data_dir)
+    job = Run(
+        plan,
+        registry,
+        out,
+        jobs=options["jobs"],
+        timeout=options["timeout"],
+        fresh=options["fresh"],
+    )
+    output = Output(job, registry)
+    with make_progress(checked.budget) as progress:
+
+        def ended(outcome: Any) -> None:
+            progress.end(outcome)
+            output.refresh(outcome.cell)
+
+        outcomes = job.execute(progress.event, ended, progress.begin)
+    output.finish()
+    return output.exit_code(outcomes)

@@ -1,0 +1,52 @@
+"""`bench table`: the comparison table of one result folder or several."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from benchbench.api import UsageError
+
+__all__ = ["table"]
+
+
+@click.command()
+@click.argument("folders", nargs=-1, required=True, metavar="DIR...")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["md", "latex", "csv", "text"]),
+    default="text",
+    show_default=True,
+    help="What to print.",
+)
+def table(folders: tuple[str, ...], form: str) -> None:
+    """Print the comparison table of result folders, from their scores alone."""
+    for folder in folders:
+        if not (Path(folder) / "scores.csv").is_file():
+            raise UsageError(f"{folder!r} is no result folder: it has no scores.csv")
+    click.echo(_render([Path(folder) for folder in folders], form), nl=False)
+
+
+def _render(folders: list[Path], form: str) -> str:
+    import pandas as pd
+
+    from benchbench.registry import Registry
+    from benchbench.report.renderers import render
+    from benchbench.report.tables import build_tables
+    from benchbench.runner.context import run_context
+    from benchbench.runner.plan import Plan
+    from benchbench.runner.scoring import all_specs
+    from benchbench.store.folder import ResultFolder
+    from benchbench.store.scores import IDENTITY, read_scores
+
+    try:
+        frames = [read_scores(folder / "scores.csv") for folder in folders]
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    scores = pd.concat(frames, ignore_index=True).drop_duplicates(list(IDENTITY), keep="last")
+    results = ResultFolder(folders[0])
+    plan = Plan.from_json(results.plan())
+    registry = Registry.load(path for path in plan.plugins if Path(path).is_file())
+    return render(build_tables(scores, all_specs(registry), run_context(plan, results)), form)

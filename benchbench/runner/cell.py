@@ -1,0 +1,282 @@
+"""One cell: train (or take up again, or reload), then measure what has no score yet."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchbench import __version__
+from benchbench.api import (
+    BenchError,
+    Budget,
+    Diverged,
+    MetricSpec,
+    ModelSpec,
+    NotAvailable,
+    PluginError,
+    Score,
+)
+from benchbench.api.data import Dataset
+from benchbench.api.model import Model
+from benchbench.api.seeding import derive_seed
+from benchbench.metrics.evaluation import SampleEvaluation
+from benchbench.registry import Registry, resolve
+from benchbench.runner.checkpoint import load_state, save_state
+from benchbench.runner.plan import Cell, MetricRun
+from benchbench.runner.scoring import all_specs, missing, rows_of
+from benchbench.runner.selection import Variant
+from benchbench.runner.training import CellTraining, Interrupted, fit_model
+from benchbench.store.folder import CellFolder
+from benchbench.store.scores import REFERENCE_MODEL
+
+__all__ = ["CellRun"]
+
+Emit = Callable[[dict[str, Any]], None]
+CHECKPOINT_SECONDS = 120.0
+
+
+class CellRun:
+    """Runs one cell in this process.
+
+    emit: takes JSON-ready events for the progress display.
+    should_stop: asked between steps; True ends the training after a checkpoint.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        registry: Registry,
+        folder: CellFolder,
+        data_dir: Path | None,
+        emit: Emit,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.cell, self.registry, self.folder = cell, registry, folder
+        self.emit, self.should_stop = emit, should_stop
+        self.device = torch.device(cell.device)
+        entry = registry.dataset(cell.dataset)
+        self.data_spec, self.data_owner = entry.spec, entry.owner
+        load = resolve(entry.spec.implementation, entry.owner)
+        self.dataset: Dataset = load(entry.spec, data_dir)
+        self.model: Model | None = None
+        self.model_spec: ModelSpec | None = None
+        if cell.model != REFERENCE_MODEL:
+            self.model_spec = registry.model(cell.model).spec
+
+    def run(self) -> dict[str, Any]:
+        """Do all that is missing; the final status, as in cell.json."""
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        status = self.folder.status()
+        try:
+            if self.model_spec is not None:
+                reason = self._unserved()
+                if reason:
+                    return self._skip(reason)
+                status = self._trained(status)
+            errors = self._measure()
+            final = {"status": "error", "reason": errors[0]} if errors else {"status": "done"}
+        except Diverged as error:
+            final = {"status": "diverged", "reason": str(error)}
+        except Interrupted:
+            final = {"status": "interrupted", "reason": "stopped by the user"}
+        status = {**status, "reason": "", **final}
+        self.folder.write_status(status)
+        return status
+
+    # --- training ------------------------------------------------------------------------------
+
+    def _unserved(self) -> str:
+        assert self.model_spec is not None
+        if self.data_spec.kind in self.model_spec.kinds:
+            return ""
+        served = ", ".join(sorted(self.model_spec.kinds))
+        return f"{self.cell.model} serves {served}; {self.cell.dataset} is {self.data_spec.kind}"
+
+    def _trained(self, status: dict[str, Any]) -> dict[str, Any]:
+        """Train, or load the model that was trained before; fills `self.model`."""
+        assert self.model_spec is not None
+        model, training = self._build()
+        if self.folder.model.is_file() and "ledger" in status:
+            training.ledger.restore(status["ledger"])
+            if model.built_in_fit:
+                training.replay()
+                fit_model(model, training, precision=self.cell.precision)
+            model.load_state_dict(load_state(self.folder.model))
+            self.model = model.to(self.device).eval()
+            return status
+        if self.folder.checkpoint.is_file():
+            training.restore(load_state(self.folder.checkpoint))
+        elif self.folder.log.is_file():
+            self.folder.log.unlink()
+        began = time.time()
+        base = {"provenance": self._provenance(), "cell": asdict(self.cell)}
+        self.folder.write_status({**base, "status": "training"})
+        fit_model(model, training, precision=self.cell.precision)
+        self._check_finite(model)
+        save_state(self.folder.model, model.state_dict())
+        self.folder.checkpoint.unlink(missing_ok=True)
+        self.model = model
+        status = {**base, **self._spend(training), "wall_seconds": time.time() - began}
+        self.folder.write_status({**status, "status": "trained"})
+        return status
+
+    def _build(self) -> tuple[Model, CellTraining]:
+        assert self.model_spec is not None
+        cell, spec = self.cell, self.model_spec
+        assert cell.seed is not None
+        training = CellTraining(
+            self.dataset,
+            Budget.parse(cell.budget, cell.ceiling_seconds),
+            device=self.device,
+            seed=cell.seed,
+            on_log=self._on_log,
+            on_step=self._on_step,
+        )
+        self._training, self._saved_at = training, time.monotonic()
+        implementation = resolve(spec.implementation, self.registry.model(cell.model).owner)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(cell.seed, "init", cell.model))
+            model = implementation(spec.config.model_validate(cell.config), self.dataset.info)
+        if not isinstance(model, Model):
+            raise PluginError(f"{cell.model}: the implementation is no benchbench.api.Model")
+        training.attach(model)
+        return model, training
+
+    def _on_log(self, line: dict[str, Any]) -> None:
+        self.folder.append_log(line)
+        self.emit({"event": "train", **line})
+
+    def _on_step(self) -> None:
+        stop = self.should_stop()
+        if not stop and time.monotonic() - self._saved_at < CHECKPOINT_SECONDS:
+            return
+        with self._training.paused():
+            if self._training.resumable:
+                save_state(self.folder.checkpoint, self._training.state())
+            self._saved_at = time.monotonic()
+        if stop:
+            raise Interrupted
+
+    def _check_finite(self, model: Model) -> None:
+        for name, value in model.state_dict().items():
+            if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+                raise Diverged(f"{name} is not finite after training")
+
+    def _spend(self, training: CellTraining) -> dict[str, Any]:
+        ledger = training.ledger
+        return {
+            "spend": asdict(ledger.total),
+            "phases": {phase.name: asdict(phase.spend) for phase in ledger.phases},
+            "ceiling_reached": ledger.ceiling_reached,
+            "ledger": ledger.to_json(),
+        }
+
+    def _provenance(self) -> dict[str, Any]:
+        cuda = self.device.type == "cuda"
+        return {
+            "benchbench": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "processor": torch.cuda.get_device_name(self.device) if cuda else _processor(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "precision": self.cell.precision,
+        }
+
+    # --- measuring -----------------------------------------------------------------------------
+
+    def _measure(self) -> list[str]:
+        """Compute each missing score; the reasons of those that failed."""
+        errors: list[str] = []
+        evaluations: dict[str, SampleEvaluation] = {}
+        specs = all_specs(self.registry)
+        for variant, metric, spec in missing(self.cell, self.folder, self.registry):
+            if self.should_stop():
+                raise Interrupted
+            if variant.label not in evaluations:
+                evaluations = {variant.label: self._evaluation(variant)}
+            self.emit({"event": "measure", "metric": metric.name, "variant": variant.label})
+            began = time.perf_counter()
+            scores, error = self._compute(evaluations[variant.label], metric, spec)
+            if error:
+                errors.append(error)
+            else:
+                rows = rows_of(self.cell, variant, scores, specs)
+                self.folder.add_scores(self.cell.score_key(variant, metric), rows)
+            seconds = time.perf_counter() - began
+            self.emit({"event": "measured", "metric": metric.name, "seconds": seconds})
+        return errors
+
+    def _compute(
+        self, evaluation: SampleEvaluation, metric: MetricRun, spec: MetricSpec
+    ) -> tuple[list[Score], str]:
+        owner = self.registry.metric(metric.name).owner
+        try:
+            if self.data_spec.kind not in spec.kinds:
+                raise NotAvailable(
+                    f"{metric.name} serves {', '.join(sorted(spec.kinds))}; "
+                    f"{self.cell.dataset} is {self.data_spec.kind}"
+                )
+            compute = resolve(spec.implementation, owner)
+            with torch.random.fork_rng(devices=[]):
+                return compute(evaluation, spec.config.model_validate(metric.config)), ""
+        except NotAvailable as error:
+            return _empty(spec, "skipped", str(error)), ""
+        except Diverged:
+            raise
+        except Exception as error:
+            known = isinstance(error, BenchError)
+            text = str(error) if known else f"{type(error).__name__}: {error}"
+            reason = f"{metric.name}: {' '.join(text.split())}"
+            return _empty(spec, "error", reason), reason
+
+    def _evaluation(self, variant: Variant) -> SampleEvaluation:
+        extractor = None
+        if self.data_spec.extractor:
+            extractor = resolve(self.data_spec.extractor, self.data_owner)()
+        samples: Tensor | None = None
+        if self.model is None:
+            raw = self.dataset.validation.raw.to(self.device)
+            samples = self.dataset.to_model(raw)
+        return SampleEvaluation(
+            self.dataset,
+            self.data_spec,
+            samples=samples,
+            extractor=extractor,
+            device=self.device,
+            seed=derive_seed(self.cell.seed, "evaluate", variant.label),
+            model=self.model,
+            capabilities=self.model_spec.capabilities if self.model_spec else frozenset(),
+            sampling=variant.sampling,
+        )
+
+    def _skip(self, reason: str) -> dict[str, Any]:
+        specs = all_specs(self.registry)
+        for variant, metric, spec in missing(self.cell, self.folder, self.registry):
+            rows = rows_of(self.cell, variant, _empty(spec, "skipped", reason), specs)
+            self.folder.add_scores(self.cell.score_key(variant, metric), rows)
+        status = {"status": "skipped", "reason": reason, "cell": asdict(self.cell)}
+        self.folder.write_status(status)
+        return status
+
+
+def _empty(spec: MetricSpec, status: Any, reason: str) -> list[Score]:
+    return [Score(score.name, None, status=status, reason=reason) for score in spec.scores]
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -1,0 +1,333 @@
+"""From a suite to a plan: every default written out, one cell a data set × training × seed.
+
+A cell's `key` hashes what its training depends on; a score's key adds the variant and the metric.
+What has a key in the result folder is reused. Cells are ordered so that every seed is complete
+over all data sets and models before the next begins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from benchbench import __version__
+from benchbench.api import API_VERSION, Budget, MetricSpec, UsageError
+from benchbench.api.names import slug
+from benchbench.registry import Entry, Registry, resolve
+from benchbench.runner.selection import ModelRun, Variant, select_models
+from benchbench.runner.sources import source_hash
+from benchbench.runner.suite import Suite, describe_invalid
+from benchbench.store.scores import REFERENCE_MODEL
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Cell", "MetricRun", "Plan", "check_suite", "resolve_plan"]
+
+
+@dataclass(frozen=True)
+class MetricRun:
+    """A metric with its resolved options and the hash of its source."""
+
+    name: str
+    config: dict[str, Any]
+    source: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training and everything that is measured of it; JSON-ready through `asdict`.
+
+    model: a registered name, or `REFERENCE_MODEL` for held-out real data (no training, no seed).
+    """
+
+    dataset: str
+    model: str
+    config: dict[str, Any]
+    config_label: str
+    variants: tuple[Variant, ...]
+    budget: str
+    ceiling_seconds: float | None
+    seed: int | None
+    metrics: tuple[MetricRun, ...]
+    threads: int
+    device: str
+    precision: str
+    extractor: str
+    key: str
+
+    @property
+    def folder(self) -> Path:
+        """Where the cell lies inside a result folder."""
+        model = slug(f"{self.model}[{self.config_label}]" if self.config_label else self.model)
+        return Path("cells", slug(self.dataset), model, f"seed-{self.seed or 0}-{self.key[:12]}")
+
+    @property
+    def title(self) -> str:
+        """The cell in words, for progress and messages."""
+        model = f"{self.model}[{self.config_label}]" if self.config_label else self.model
+        seed = "" if self.seed is None else f" seed {self.seed}"
+        return f"{self.dataset} {model}{seed}"
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What tells two cells apart in the score frame."""
+        return (self.dataset, self.model, self.config_label, self.budget, self.seed)
+
+    def joined(self, other: Cell) -> Cell:
+        """This cell with the variants and metrics of another of the same key added."""
+        names = {metric.name for metric in self.metrics}
+        variants = [v for v in other.variants if v not in self.variants]
+        metrics = [m for m in other.metrics if m.name not in names]
+        return replace(
+            self, variants=(*self.variants, *variants), metrics=(*self.metrics, *metrics)
+        )
+
+    def score_key(self, variant: Variant, metric: MetricRun) -> str:
+        """What a score of this cell depends on."""
+        return _digest([self.key, variant.sampling, asdict(metric), self.extractor])
+
+    @classmethod
+    def from_json(cls, saved: dict[str, Any]) -> Cell:
+        """Read back what `asdict` wrote."""
+        variants = tuple(Variant(**v) for v in saved["variants"])
+        metrics = tuple(MetricRun(**m) for m in saved["metrics"])
+        return cls(**{**saved, "variants": variants, "metrics": metrics})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The resolved suite: its cells in the order in which they run."""
+
+    name: str
+    cells: tuple[Cell, ...]
+    plugins: tuple[str, ...]
+    data_dir: str | None
+    version: str = __version__
+
+    def merged(self, older: Plan) -> Plan:
+        """This plan with the cells of an older one that it does not replace.
+
+        A cell with the same key keeps the variants and metrics of both; one that differs from a
+        cell of this plan in its key alone (other sources, another torch) is replaced.
+        """
+        mine = {cell.key: cell for cell in self.cells}
+        taken = {cell.identity for cell in self.cells}
+        kept = []
+        for cell in older.cells:
+            if cell.key in mine:
+                mine[cell.key] = mine[cell.key].joined(cell)
+            elif cell.identity not in taken:
+                kept.append(cell)
+        return replace(self, cells=(*mine.values(), *kept))
+
+    def to_json(self) -> dict[str, Any]:
+        """As written to plan.json."""
+        return {**asdict(self), "cells": [asdict(cell) for cell in self.cells]}
+
+    @classmethod
+    def from_json(cls, saved: dict[str, Any]) -> Plan:
+        """Read plan.json."""
+        cells = tuple(Cell.from_json(cell) for cell in saved["cells"])
+        return cls(**{**saved, "cells": cells, "plugins": tuple(saved["plugins"])})
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A suite whose every name and number has been checked, without torch."""
+
+    suite: Suite
+    runs: list[ModelRun]
+    metrics: list[tuple[Entry[MetricSpec], dict[str, Any]]]
+    budget: Budget
+
+
+def check_suite(suite: Suite, registry: Registry) -> Checked:
+    """Check every name, option and number of a suite; raises UsageError; loads no torch."""
+    for name in suite.datasets:
+        registry.dataset(name)
+    if len(set(suite.datasets)) < len(suite.datasets):
+        raise UsageError(f"a data set is named twice: {', '.join(suite.datasets)}")
+    if len(set(suite.seeds)) < len(suite.seeds) or min(suite.seeds) < 0:
+        raise UsageError(f"seeds must be distinct whole numbers from 0 up, given {suite.seeds}")
+    device = suite.device.partition(":")
+    if device[0] not in ("auto", "cpu", "cuda") or (device[1] and not device[2].isdecimal()):
+        from benchbench.api import unknown
+
+        raise unknown("device", suite.device, ["auto", "cpu", "cuda", "cuda:0"])
+    return Checked(
+        suite,
+        select_models(suite.models, suite.set, registry),
+        _check_metrics(suite, registry),
+        Budget.parse(suite.budget, suite.ceiling_seconds),
+    )
+
+
+def resolve_plan(checked: Checked, registry: Registry, data_dir: Path | None = None) -> Plan:
+    """Load the data sets once for their digests, and write every cell out with its key."""
+    suite = checked.suite
+    device = _resolve_device(suite.device)
+    precision = suite.precision
+    if precision == "auto":
+        precision = "bfloat16" if device.type == "cuda" else "float32"
+    common = _Common(
+        metrics=tuple(
+            MetricRun(entry.spec.name, config, source_hash(entry.spec.implementation))
+            for entry, config in checked.metrics
+        ),
+        threads=suite.threads,
+        device=str(device),
+        precision=precision,
+        machine=(_device_name(device), API_VERSION, _torch_version()),
+    )
+    facts = {name: _dataset_facts(registry, name, data_dir) for name in suite.datasets}
+    cells = [_reference_cell(name, fact, common) for name, fact in facts.items()]
+    sources = {run.entry.spec.name: _model_source(run) for run in checked.runs}
+    for seed in suite.seeds:
+        for name, fact in facts.items():
+            for run in checked.runs:
+                source = sources[run.entry.spec.name]
+                cells.append(_model_cell(name, fact, run, source, checked.budget, seed, common))
+    plugins = tuple(str(path) for path in registry.files)
+    return Plan(suite.name, tuple(cells), plugins, str(data_dir) if data_dir else None)
+
+
+@dataclass(frozen=True)
+class _Common:
+    """What all cells of a plan share."""
+
+    metrics: tuple[MetricRun, ...]
+    threads: int
+    device: str
+    precision: str
+    machine: tuple[object, ...]
+
+
+def _reference_cell(dataset: str, fact: tuple[str, str], common: _Common) -> Cell:
+    digest, extractor = fact
+    return Cell(
+        dataset=dataset,
+        model=REFERENCE_MODEL,
+        config={},
+        config_label="",
+        variants=(Variant("", {}),),
+        budget="",
+        ceiling_seconds=None,
+        seed=None,
+        metrics=common.metrics,
+        threads=common.threads,
+        device=common.device,
+        precision=common.precision,
+        extractor=extractor,
+        key=_digest(["held-out", digest, common.machine]),
+    )
+
+
+def _model_cell(
+    dataset: str,
+    fact: tuple[str, str],
+    run: ModelRun,
+    source: str,
+    budget: Budget,
+    seed: int,
+    common: _Common,
+) -> Cell:
+    digest, extractor = fact
+    config = run.config.model_dump(mode="json")
+    training: list[Any] = [run.entry.spec.name, source, config, str(budget), budget.ceiling_seconds]
+    training += [digest, seed, common.threads, common.precision, common.machine]
+    return Cell(
+        dataset=dataset,
+        model=run.entry.spec.name,
+        config=config,
+        config_label=run.config_label,
+        variants=tuple(run.variants),
+        budget=str(budget),
+        ceiling_seconds=budget.ceiling_seconds,
+        seed=seed,
+        metrics=common.metrics,
+        threads=common.threads,
+        device=common.device,
+        precision=common.precision,
+        extractor=extractor,
+        key=_digest(training),
+    )
+
+
+def _check_metrics(
+    suite: Suite, registry: Registry
+) -> list[tuple[Entry[MetricSpec], dict[str, Any]]]:
+    chosen = suite.metrics or {name: {} for name in registry.metrics}
+    options: dict[str, dict[str, Any]] = {}
+    for name, given in chosen.items():
+        options.setdefault(registry.metric(name).spec.name, {}).update(given)
+    checked = []
+    for name, entry in registry.metrics.items():  # registry order is column order
+        if name not in options:
+            continue
+        try:
+            config = entry.spec.config.model_validate(options[name])
+        except ValidationError as error:
+            message = describe_invalid(error, entry.spec.config, prefix=f"metrics.{name}.")
+            raise UsageError(message) from None
+        checked.append((entry, config.model_dump(mode="json")))
+    return checked
+
+
+def _dataset_facts(registry: Registry, name: str, data_dir: Path | None) -> tuple[str, str]:
+    """The digest of the data and of its extractor (empty where there is none)."""
+    entry = registry.dataset(name)
+    load = resolve(entry.spec.implementation, entry.owner)
+    dataset = load(entry.spec, data_dir)
+    extractor = ""
+    if entry.spec.extractor:
+        extractor = resolve(entry.spec.extractor, entry.owner)().digest
+    return dataset.digest, extractor
+
+
+def _model_source(run: ModelRun) -> str:
+    harness = ("benchbench.runner.training", "benchbench.nn")
+    return _digest([source_hash(run.entry.spec.implementation), *map(source_hash, harness)])
+
+
+def _resolve_device(given: str) -> torch.device:
+    import torch
+
+    available = torch.cuda.is_available()
+    if given == "auto":
+        return torch.device("cuda", 0) if available else torch.device("cpu")
+    device = torch.device(given)
+    if device.type == "cuda":
+        if not available:
+            raise UsageError(f"device {given!r} is not available: no CUDA here; use auto or cpu")
+        index = device.index or 0
+        if index >= torch.cuda.device_count():
+            raise UsageError(
+                f"device {given!r} does not exist; there are {torch.cuda.device_count()} GPUs"
+            )
+        return torch.device("cuda", index)
+    return device
+
+
+def _device_name(device: torch.device) -> str:
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+
+
+def _torch_version() -> str:
+    import torch
+
+    return torch.__version__
+
+
+def _digest(parts: Iterable[Any]) -> str:
+    text = json.dumps(list(parts), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
