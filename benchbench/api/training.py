@@ -33,7 +33,9 @@ class Training(abc.ABC):
     Resume: `fit` runs again from its top. Finished phases yield nothing, the interrupted one goes
     on at `training.step`. The module's parameters and buffers are restored before `fit`; tracked
     objects when they are tracked, which must happen before the loop that uses them. Code between
-    phases runs again and must be deterministic, given the module and `training.generator(name)`.
+    phases runs again: it must be deterministic from `training.generator(name)` and from parameters
+    that later phases leave alone (latents come from an encoder that the prior's phase does not
+    train).
     """
 
     data: DataInfo

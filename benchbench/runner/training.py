@@ -134,7 +134,9 @@ class CellTraining(Training):
                 value.load_state_dict(self._restored["tracked"][name])
 
     def log(self, **values: float | Tensor) -> None:
-        self._values = values
+        self._values = {
+            name: v.detach() if isinstance(v, Tensor) else v for name, v in values.items()
+        }
 
     @property
     def step(self) -> int:
