@@ -95,7 +95,7 @@ def test_duplicate_scores_name_both_owners(monkeypatch: pytest.MonkeyPatch) -> N
         return module
 
     install(monkeypatch, one=metric("a"), two=metric("b"))
-    with pytest.raises(PluginError, match="sharpness.*plugin_one.*plugin_two"):
+    with pytest.raises(PluginError, match=r"sharpness.*plugin_one.*plugin_two"):
         Registry.load()
 
 
