@@ -17,6 +17,7 @@ from benchbench.report.tree import Column, Protocol
 __all__ = ["build_columns", "in_column"]
 
 _FLOOR = "_floor"
+_MAX_SUFFIX = 24
 
 
 def build_columns(entries: Sequence[Entry], specs: Mapping[str, ScoreSpec]) -> list[Column]:
@@ -84,6 +85,8 @@ def _condition_to_show(spec: ScoreSpec, done: Sequence[Entry]) -> str:
 def _suffixes(protocols: Sequence[Protocol]) -> list[str]:
     """For each protocol, what it says where they differ; empty where there is only one.
 
+    Where that is long they are numbered, and the notes say what each is.
+
     >>> _suffixes([(("n", "100"), ("reference", "test")), (("n", "500"), ("reference", "test"))])
     ['n=100', 'n=500']
     """
@@ -92,7 +95,12 @@ def _suffixes(protocols: Sequence[Protocol]) -> list[str]:
     differing = [name for name in names if len({table.get(name) for table in tables}) > 1]
     if "extractor" in differing and _decides(tables, "extractor", "extractor_hash"):
         differing = [name for name in differing if name != "extractor_hash"]
-    return [", ".join(_difference(name, table.get(name)) for name in differing) for table in tables]
+    texts = [
+        ", ".join(_difference(name, table.get(name)) for name in differing) for table in tables
+    ]
+    if max(map(len, texts), default=0) > _MAX_SUFFIX:
+        return [f"protocol {k}" for k in range(1, len(texts) + 1)]
+    return texts
 
 
 def _decides(tables: Sequence[dict[str, str]], name: str, other: str) -> bool:

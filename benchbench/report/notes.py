@@ -98,12 +98,19 @@ def _fewer_notes(entries: Sequence[Entry], cells: Sequence[_Place]) -> Iterator[
 
 
 def _protocol_notes(columns: Sequence[tuple[Column, Sequence[Cell]]]) -> Iterator[Note]:
-    described = [(_head(column), _protocol(column, cells)) for column, cells in columns]
+    names: dict[str, set[str]] = {}
+    for column, _ in columns:
+        names.setdefault(column.spec.name, set()).update(name for name, _ in column.protocol)
+    described = [
+        (_head(column), _protocol(column, cells, names[column.spec.name]))
+        for column, cells in columns
+    ]
     for text, items in _grouped([d for d in described if d[1]], lambda d: d[1]):
         yield Note(f"{', '.join(label for label, _ in items)}: {text}.")
 
 
-def _protocol(column: Column, cells: Sequence[Cell]) -> str:
+def _protocol(column: Column, cells: Sequence[Cell], names: set[str]) -> str:
+    """How a column's scores were taken; names: what other columns of its metric state."""
     parts = []
     counts = [n for cell in cells for n in cell.n]
     if column.group == "quality" and counts:
@@ -115,6 +122,8 @@ def _protocol(column: Column, cells: Sequence[Cell]) -> str:
             parts.append(f"features {value}" + (f" ({digest[:8]})" if digest else ""))
         elif name not in ("n", "extractor_hash"):
             parts.append(f"{name} {value}")
+    missing = sorted(names - found.keys() - {"n", "extractor_hash"})
+    parts += [f"no {name}" for name in missing]
     if column.floor is not None:
         parts.append(f"a perfect sampler scores about {column.floor:.3g} at this n")
     return "; ".join(parts)

@@ -135,7 +135,7 @@ def _bound(entries: Sequence[Entry]) -> str:
 def _doubt(entry: Entry) -> str:
     if entry.detail.get("reliable", True) is not False:
         return ""
-    found = entry.reason or entry.detail.get("reason") or entry.detail.get("unreliable")
+    found = entry.detail.get("unreliable_reason") or entry.reason or entry.detail.get("reason")
     return str(found or "its metric calls it unreliable")
 
 

@@ -1,0 +1,82 @@
+"""Empty figures of an exact size in pixels, rasters of images, and PNG files that never differ.
+
+Figures are matplotlib's own objects on the Agg backend: pyplot's global state is left alone.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from benchbench.report.renderers.escape import clean
+from benchbench.store.files import write_bytes_atomic
+
+__all__ = ["blank", "box", "plain", "save", "show", "tile"]
+
+DPI = 100
+GAP = 2
+"""Pixels between two images of a grid."""
+
+
+def blank(width: int, height: int) -> Figure:
+    """A white figure of this many pixels."""
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def box(figure: Figure, left: int, top: int, width: int, height: int) -> Axes:
+    """Axes on a rectangle given in pixels from the figure's top left corner."""
+    across, down = (round(inches * DPI) for inches in figure.get_size_inches())
+    return figure.add_axes(
+        (left / across, 1 - (top + height) / down, width / across, height / down)
+    )
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write the figure as PNG, atomically, without a date or a version in it."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    write_bytes_atomic(path, buffer.getvalue())
+
+
+def tile(images: ArrayLike, columns: int, scale: int) -> NDArray[np.float64]:
+    """(n, C, H, W) images as one raster (height, width, 3) in [0, 1] on white.
+
+    images: n >= 1, uint8 or float in [0, 1]; three channels are colour, one is grey, any other
+        number is shown channel beside channel. scale: pixels for each of theirs, a side.
+    """
+    x = np.asarray(images)
+    if x.ndim != 4 or len(x) == 0:
+        raise ValueError(f"a grid takes images of shape (n, C, H, W), n >= 1; got {x.shape}")
+    unit = x / 255.0 if x.dtype == np.uint8 else np.clip(x.astype(np.float64), 0, 1)
+    if unit.shape[1] not in (1, 3):
+        unit = np.concatenate([unit[:, c : c + 1] for c in range(unit.shape[1])], axis=3)
+    colour = np.broadcast_to(unit, (len(x), 3, *unit.shape[2:])).transpose(0, 2, 3, 1)
+    large = colour.repeat(scale, axis=1).repeat(scale, axis=2)
+    height, width = large.shape[1:3]
+    columns = max(1, min(columns, len(x)))
+    rows = math.ceil(len(x) / columns)
+    ground = np.ones((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, 3))
+    for k, image in enumerate(large):
+        top, left = (k // columns) * (height + GAP), (k % columns) * (width + GAP)
+        ground[top : top + height, left : left + width] = image
+    return ground
+
+
+def show(axes: Axes, raster: NDArray[np.float64]) -> None:
+    """A raster without axes or smoothing; where the axes have its size, pixel for pixel."""
+    axes.imshow(raster, interpolation="nearest", aspect="equal")
+    axes.set_axis_off()
+
+
+def plain(text: str) -> str:
+    """Text that matplotlib prints as it is: a dollar sign starts no formula."""
+    return clean(text).replace("$", r"\$")

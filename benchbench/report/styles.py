@@ -1,0 +1,39 @@
+"""One colour and one marker for each row label, the same in every figure of a result.
+
+Colours: Okabe and Ito, "Color Universal Design", 2008, told apart with any colour vision. Held-out
+data is black. Past seven labels the colours repeat with other markers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+__all__ = ["REAL", "Style", "model_styles"]
+
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F5F00")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+
+@dataclass(frozen=True)
+class Style:
+    """colour: as `#rrggbb`; marker: matplotlib's letter for it."""
+
+    colour: str
+    marker: str
+
+
+REAL = Style("#000000", "o")
+
+
+def model_styles(labels: Iterable[str]) -> dict[str, Style]:
+    """A style for each label, by its place among the distinct labels in the order given.
+
+    Give the labels of the whole result, not those of one data set, so that a label looks the
+    same in every figure. The 56 combinations of seven colours and eight markers are all distinct.
+    """
+    distinct = list(dict.fromkeys(labels))
+    return {
+        label: Style(_COLOURS[i % len(_COLOURS)], _MARKERS[i % len(_MARKERS)])
+        for i, label in enumerate(distinct)
+    }
