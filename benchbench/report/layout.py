@@ -1,8 +1,8 @@
 """How numbers, heads and wide tables are laid out, the same for every format.
 
 A column's numbers share their decimals: those of the `ScoreSpec`, or as many as give the smallest
-value three significant digits; values that differ fifty-fold or more get three digits each. Large
-costs share an SI prefix, which the head names.
+value three significant digits. Whole numbers stay whole; values that differ fifty-fold or more get
+three digits each. Large costs share an SI prefix, which the head names.
 """
 
 from __future__ import annotations

@@ -92,6 +92,7 @@ def _cell(
         return Cell(status=SAME)
     absent = [e for e in elsewhere if e.status != "done" and e.condition in ("", column.condition)]
     failed = [e for e in own if e.status in FAILED and not e.metric]
+    absent.sort(key=lambda e: e.status != "skipped")
     for entry in (absent or failed)[:1]:
         return Cell(status=entry.status, reason=entry.reason)
     return Cell(status="absent")
