@@ -10,7 +10,7 @@ from benchbench.report.tree import Row, Section, Tables
 
 __all__ = ["to_latex"]
 
-_LINE = 84
+_LINE = 94
 """Characters of \\footnotesize that fit the text width of a one-column article, about."""
 _GAP = 2
 """What \\tabcolsep takes between two columns, in such characters."""
@@ -29,7 +29,12 @@ def _section(section: Section, tables: Tables) -> str:
     floats = []
     for title in titles:
         caption = f"{section.title}: {title}" if title else section.title
-        lines = [r"\begin{table}[htbp]", r"\centering", rf"\caption{{{latex(caption)}}}"]
+        lines = [
+            r"\begin{table}[htbp]",
+            r"\centering",
+            rf"\caption{{{latex(caption)}}}",
+            r"\smallskip",
+        ]
         lines += [r"\footnotesize", r"\setlength{\tabcolsep}{4pt}"]
         for block in found:
             if block.title == title:
