@@ -1,0 +1,217 @@
+"""What the built-in and every other metric is handed: samples, features, modes, each made once.
+
+Everything is made in blocks of a size that depends on the data's shape alone, and block b of the
+samples has a generator of its own, seeded by (seed, "samples", b). So the first n samples and
+their features are the same bits whichever metric asks first, and for however many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchbench.api.data import Dataset
+from benchbench.api.errors import NotAvailable, PluginError
+from benchbench.api.evaluation import Evaluation, Extractor, Source
+from benchbench.api.model import Model
+from benchbench.api.seeding import seeded_generator
+from benchbench.api.specs import Capability, DatasetSpec
+
+__all__ = ["RANGE_TOLERANCE", "SampleEvaluation", "block_rows", "check_samples"]
+
+RANGE_TOLERANCE = 1e-3
+"""How far an image may leave [−1, 1] before it is a breach; levels are 0.125 apart or less."""
+
+
+def block_rows(dim: int) -> int:
+    """Examples of `dim` numbers in a block: 1000, fewer where that is over four million numbers."""
+    return max(1, min(1000, 4_000_000 // dim))
+
+
+class SampleEvaluation(Evaluation):
+    """One row: a trained model under one set of sampling options, or samples as they are.
+
+    spec: of the data set; its `samples` is kept as `protocol_samples`, how many the mode-coverage
+        protocol scores.
+    samples: (n, *shape) in model space, instead of a model (held-out data, a file); else None.
+    extractor: the data set's, or None where it has none.
+    seed: of this cell and variant; every generator derives from it.
+    model: trained, on `device`; put in eval mode. capabilities: what its spec declares.
+    sampling: keyword arguments of `model.sample`.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        spec: DatasetSpec,
+        *,
+        samples: Tensor | None = None,
+        extractor: Extractor | None = None,
+        device: torch.device | str = "cpu",
+        seed: int = 0,
+        model: Model | None = None,
+        capabilities: frozenset[Capability] = frozenset(),
+        sampling: Mapping[str, Any] | None = None,
+    ) -> None:
+        if (model is None) == (samples is None):
+            raise ValueError("an evaluation has either a model or samples")
+        self.dataset, self.device, self.seed = dataset, torch.device(device), seed
+        self.capabilities, self.sampling = capabilities, dict(sampling or {})
+        self.protocol_samples = spec.samples
+        self._extractor = extractor
+        self._model = None if model is None else model.eval()
+        self._given: Tensor | None = None
+        if samples is not None:
+            checked = check_samples(samples.to(self.device), dataset, "samples")
+            self._given = dataset.quantise(checked)
+        self._blocks: dict[tuple[str, Source], list[Any]] = {}
+
+    @property
+    def model(self) -> Model:
+        """The trained model; raises NotAvailable for a row of samples alone."""
+        if self._model is None:
+            raise NotAvailable("these are samples alone, without a model")
+        return self._model
+
+    @property
+    def available(self) -> int | None:
+        """How many samples there can be; None for a model, which makes as many as are asked for."""
+        return None if self._given is None else len(self._given)
+
+    def samples(self, n: int) -> Tensor:
+        """The first n samples: (n, *shape) float32 in model space, checked and quantised."""
+        if self._given is None:
+            return torch.cat(self._first("x", "samples", n, self._generate))[:n]
+        return self._head(self._given, n, "samples")
+
+    def reference(self, n: int | None = None) -> Tensor:
+        """The first n examples (None: all) of the test split: (n, *shape) in model space."""
+        raw = self.dataset.test.raw
+        head = raw if n is None else self._head(raw, n, "test examples")
+        return self.dataset.to_model(head.to(self.device))
+
+    def features(self, source: Source, n: int | None = None) -> Tensor:
+        """Features of the first n rows: (n, f) float64; points are their own features."""
+        n = self._count(source, n)
+        if self._extractor is None:
+            self.extractor_detail()
+            return self._rows(source, 0, n).double()
+        blocks = self._first("features", source, n, self._features)
+        return torch.cat(blocks)[:n].double()
+
+    @property
+    def extractor(self) -> Extractor:
+        """The data set's extractor; raises NotAvailable where it has none."""
+        if self._extractor is None:
+            raise NotAvailable(f"{self.dataset.info.name} has no extractor")
+        return self._extractor
+
+    def extractor_detail(self) -> dict[str, Any]:
+        """Name and hash of the feature map; `coordinates` for points without an extractor."""
+        if self._extractor is None and self.dataset.info.kind == "points":
+            return {"extractor": "coordinates"}
+        return {"extractor": self.extractor.name, "extractor_hash": self.extractor.digest}
+
+    def modes(self, source: Source, n: int) -> tuple[Tensor, Tensor]:
+        """What the extractor reads in the first n rows: int64 (n,), confidence (n,)."""
+        read = self._first("modes", source, self._count(source, n), self._modes)
+        return torch.cat([m for m, _ in read])[:n], torch.cat([c for _, c in read])[:n]
+
+    def generator(self, name: str, device: str = "cpu") -> torch.Generator:
+        """A fresh generator seeded from this row and the name."""
+        return seeded_generator(device, self.seed, "metric", name)
+
+    @torch.no_grad()
+    def draw(self, n: int, *, generator: torch.Generator) -> Tensor:
+        """n new samples of the model, unrounded, unchecked and uncached."""
+        return self.model.sample(n, generator=generator, **self.sampling)
+
+    # --- blocks --------------------------------------------------------------------------------
+
+    @property
+    def _size(self) -> int:
+        return block_rows(self.dataset.info.dim)
+
+    def _first(
+        self, what: str, source: Source, n: int, make: Callable[[Source, int], Any]
+    ) -> list[Any]:
+        """The blocks that hold the first n rows of something, made where they are missing."""
+        blocks = self._blocks.setdefault((what, source), [])
+        needed = -(-n // self._size)
+        while len(blocks) < needed:
+            blocks.append(make(source, len(blocks)))
+        return blocks[:needed]
+
+    def _generate(self, source: Source, block: int) -> Tensor:
+        generator = seeded_generator(self.device, self.seed, "samples", block)
+        x = self.draw(self._size, generator=generator)
+        where = f"{type(self.model).__name__}.sample"
+        return self.dataset.quantise(check_samples(x, self.dataset, where, n=self._size))
+
+    def _features(self, source: Source, block: int) -> Tensor:
+        return self.extractor.features(self._block(source, block))
+
+    def _modes(self, source: Source, block: int) -> tuple[Tensor, Tensor]:
+        return self.extractor.modes(self._block(source, block))
+
+    def _block(self, source: Source, block: int) -> Tensor:
+        """A block of rows; the last one of what is finite may be short."""
+        start = block * self._size
+        if source == "samples" and self._given is None:
+            return self._first("x", "samples", start + 1, self._generate)[block]
+        return self._rows(source, start, start + self._size)
+
+    def _rows(self, source: Source, start: int, stop: int) -> Tensor:
+        if source == "samples":
+            return self.samples(stop)[start:] if self._given is None else self._given[start:stop]
+        raw = self.dataset.test.raw[start:stop]
+        return self.dataset.to_model(raw.to(self.device))
+
+    def _count(self, source: Source, n: int | None) -> int:
+        """n where there are so many rows (None: all); raises NotAvailable where there are fewer."""
+        have = len(self.dataset.test) if source == "reference" else self.available
+        if n is None:
+            if have is None:
+                raise ValueError("a model has no last sample: state n")
+            return have
+        if have is not None and n > have:
+            what = "test examples" if source == "reference" else "samples"
+            raise NotAvailable(f"{n} {what} needed, there are {have}")
+        return n
+
+    @staticmethod
+    def _head(rows: Tensor, n: int, what: str) -> Tensor:
+        if n > len(rows):
+            raise NotAvailable(f"{n} {what} needed, there are {len(rows)}")
+        return rows[:n]
+
+
+def check_samples(x: object, dataset: Dataset, where: str, n: int | None = None) -> Tensor:
+    """The samples, if they are what the model contract promises; else PluginError in one line.
+
+    where: who made them. n: how many were asked for; None: any number.
+    """
+    info = dataset.info
+    if not isinstance(x, Tensor):
+        raise PluginError(f"{where} returned {type(x).__name__}, not a torch.Tensor")
+    wanted = (x.shape[0] if n is None and x.dim() else n, *info.shape)
+    if tuple(x.shape) != wanted:
+        rows = "n" if n is None else str(n)
+        shape = ", ".join([rows, *map(str, info.shape)])
+        raise PluginError(f"{where} returned shape {tuple(x.shape)}; {info.name} needs ({shape})")
+    if x.dtype != torch.float32:
+        raise PluginError(f"{where} returned {x.dtype}; the contract says torch.float32")
+    finite = x.isfinite().flatten(1).all(dim=1)
+    if not finite.all():
+        bad = int((~finite).sum())
+        raise PluginError(f"{where} returned {bad} of {len(x)} samples that are not finite")
+    if info.kind == "image" and len(x):
+        low, high = x.min().item(), x.max().item()
+        if low < -1 - RANGE_TOLERANCE or high > 1 + RANGE_TOLERANCE:
+            raise PluginError(
+                f"{where} returned images in [{low:.4g}, {high:.4g}]; the contract says [-1, 1]"
+            )
+    return x

@@ -1,0 +1,18 @@
+"""Hook implementation: the specs of the built-in metrics, readable without torch.
+
+Their order is the order of columns in a table.
+"""
+
+from __future__ import annotations
+
+from benchbench.api import MetricSpec, hookimpl
+from benchbench.metrics.specs_likelihood import LIKELIHOOD_SPECS
+from benchbench.metrics.specs_quality import QUALITY_SPECS
+
+__all__ = ["bench_metrics"]
+
+
+@hookimpl
+def bench_metrics() -> list[MetricSpec]:
+    """Fidelity, coverage, likelihood and cost."""
+    return [*QUALITY_SPECS, *LIKELIHOOD_SPECS]
