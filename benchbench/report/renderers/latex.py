@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchbench.report.layout import Block, Fits, blocks, cell_text, head_parts, text_width
+from benchbench.report.layout import Block, Fits, blocks, cell_text, head_parts
 from benchbench.report.renderers.escape import latex
 from benchbench.report.tree import Row, Section, Tables
 
 __all__ = ["to_latex"]
 
-_LINE = 94
-"""Characters of \\footnotesize that fit the text width of a one-column article, about."""
-_GAP = 2
-"""What \\tabcolsep takes between two columns, in such characters."""
+_LINE = 345.0
+"""Points that the text of a one-column article at 10 pt is wide."""
+_CHARACTER, _SIGN, _BOLD, _GAP = 4.25, 6.6, 1.16, 8.0
+"""Points of a character and of a mathematical sign in \\footnotesize, how much wider bold is, and
+the space between two columns at this \\tabcolsep."""
 
 _PREAMBLE = "% Written by benchbench. Needs \\usepackage{booktabs}.\n"
 
@@ -60,15 +61,25 @@ def _notes(section: Section, tables: Tables) -> list[str]:
 
 
 def _fits(section: Section) -> Fits:
-    label = max((len(row.label) for row in section.rows), default=0)
-    counts = max((len(row.seeds) for row in section.rows), default=0)
-    widths = [text_width(section, i) for i in range(len(section.columns))]
+    label = max([_points("model"), *(_points(row.label) for row in section.rows)])
+    counts = max([_points("seeds"), *(_points(row.seeds) for row in section.rows)])
+    widths = []
+    for i, column in enumerate(section.columns):
+        texts = [cell_text(row.cells[i], column) for row in section.rows]
+        cells = [_points(text.compact(), bold=text.bold) for text in texts]
+        widths.append(max([*cells, *(_points(part) for part in head_parts(column))]))
 
     def fits(columns: Sequence[int], seeds: bool) -> bool:
         used = [label, *([counts] if seeds else []), *(widths[i] for i in columns)]
-        return sum(used) + _GAP * (len(used) - 1) <= _LINE
+        return sum(used) + _GAP * len(used) <= _LINE
 
     return fits
+
+
+def _points(text: str, *, bold: bool = False) -> float:
+    """About how wide a text is set."""
+    width = sum(_CHARACTER if c.isascii() and c not in "<>" else _SIGN for c in text)
+    return width * _BOLD if bold else width
 
 
 def _tabular(section: Section, block: Block) -> list[str]:
