@@ -1,0 +1,146 @@
+"""Precision, recall, density, coverage against all pairs at once, and on cases with known values."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+import benchbench.metrics.neighbours as neighbours
+from benchbench.metrics.neighbours import distance_tiles, neighbour_distances
+from benchbench.metrics.prdc import Prdc, prdc
+
+
+def normal(n: int, f: int, seed: int, scale: float = 1.0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return scale * torch.randn(n, f, generator=generator, dtype=torch.float64)
+
+
+def pairs(x: Tensor, y: Tensor) -> Tensor:
+    """All distances, by differences."""
+    return (x[:, None] - y[None]).square().sum(-1).sqrt()
+
+
+def brute_force(real: Tensor, fake: Tensor, k: int, k_density: int) -> Prdc:
+    """The papers' definitions, with every pair in memory."""
+    near = pairs(real, real).sort(dim=1).values[:, k]
+    wide = pairs(real, real).sort(dim=1).values[:, k_density]
+    fake_near = pairs(fake, fake).sort(dim=1).values[:, k]
+    between = pairs(real, fake)
+    inside = between <= wide[:, None]
+    return Prdc(
+        precision=float((between <= near[:, None]).any(0).double().mean()),
+        recall=float((between <= fake_near[None]).any(1).double().mean()),
+        density=float(inside.sum()) / (k_density * len(fake)),
+        coverage=float(inside.any(1).double().mean()),
+    )
+
+
+@pytest.mark.parametrize("f", [1, 2, 20, 192])
+@pytest.mark.parametrize(("k", "k_density"), [(3, 5), (1, 10)])
+def test_equals_brute_force(
+    f: int, k: int, k_density: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exactly, over several tiles, with different sizes on the two sides."""
+    monkeypatch.setattr(neighbours, "TILE_NUMBERS", 5_000)
+    real, fake = normal(301, f, 0), normal(260, f, 1, scale=0.9) + 0.1
+    assert prdc(real, fake, k=k, k_density=k_density) == brute_force(real, fake, k, k_density)
+
+
+def test_equals_brute_force_far_from_the_origin() -> None:
+    """Where |x|² + |y|² − 2 xᵀy without centring would be all rounding."""
+    real, fake = normal(200, 4, 2) + 1e6, normal(200, 4, 3) + 1e6
+    assert prdc(real, fake) == brute_force(real, fake, 3, 5)
+
+
+def test_equals_brute_force_on_narrow_modes() -> None:
+    centres = torch.cartesian_prod(*[torch.arange(-4.0, 5, 2, dtype=torch.float64)] * 2)
+    choose = torch.Generator().manual_seed(4)
+    rows = torch.randint(25, (2, 600), generator=choose)
+    real, fake = centres[rows[0]] + normal(600, 2, 5, 0.05), centres[rows[1]] + normal(600, 2, 6, 1)
+    assert prdc(real, fake) == brute_force(real, fake, 3, 5)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1 / 3, 1e5])
+@pytest.mark.parametrize("f", [2, 192])
+def test_identical_constant_features_hold_one_another(value: float, f: int) -> None:
+    same = torch.full((50, f), value, dtype=torch.float64)
+    found = prdc(same, same.clone())
+    assert (found.precision, found.recall, found.coverage) == (1, 1, 1)
+    assert found.density == 10  # all 50 balls hold each sample, 5 are expected
+
+
+def test_a_copy_of_the_data_scores_full_marks() -> None:
+    """Duplicates lie at distance 0, inside every ball, at 192 features too."""
+    real = normal(400, 192, 7)
+    found = prdc(real, real.flip(0))
+    assert (found.precision, found.recall, found.coverage) == (1, 1, 1)
+
+
+def test_collapse_on_one_good_sample_is_precise_and_recalls_nothing() -> None:
+    real = normal(500, 10, 8)
+    fake = real[:1].repeat(500, 1)
+    found = prdc(real, fake)
+    assert found.precision == 1
+    assert found.recall == 1 / 500  # the copied row itself
+    inside = int((pairs(real, real[:1])[:, 0] <= pairs(real, real).sort(1).values[:, 5]).sum())
+    assert found.coverage == inside / 500
+    assert found.density == inside / 5
+
+
+def test_half_the_data_halves_recall_and_coverage_not_precision() -> None:
+    """Two far clusters, of which the samples have one."""
+    real = torch.cat([normal(500, 3, 9), normal(500, 3, 10) + 100])
+    fake = normal(1000, 3, 11)
+    found, whole = prdc(real, fake), prdc(real[:500], fake)
+    assert found.recall == whole.recall / 2
+    assert found.coverage == whole.coverage / 2
+    assert found.precision == whole.precision > 0.9
+
+
+def test_samples_far_from_the_data_score_nothing() -> None:
+    found = prdc(normal(100, 5, 12), normal(100, 5, 13) + 1e3)
+    assert found == Prdc(0, 0, 0, 0)
+
+
+def test_spread_out_samples_are_recalled_and_not_precise() -> None:
+    """The right way round: wide samples have wide balls, which hold the data."""
+    found = prdc(normal(500, 5, 14), normal(500, 5, 15, scale=5))
+    assert found.precision < 0.1
+    assert found.recall > 0.9
+
+
+def test_density_expects_one_and_coverage_its_closed_form() -> None:
+    """Naeem et al.: E[coverage] = 1 − (n − 1)…(n − k) / ((2n − 1)…(2n − k)) for n = m."""
+    n, k, runs = 500, 5, 20
+    found = [prdc(normal(n, 3, 2 * i + 100), normal(n, 3, 2 * i + 101)) for i in range(runs)]
+    missed = 1.0
+    for j in range(1, k + 1):
+        missed *= (n - j) / (2 * n - j)
+    coverage = torch.tensor([x.coverage for x in found], dtype=torch.float64)
+    density = torch.tensor([x.density for x in found], dtype=torch.float64)
+    for values, expected in ((coverage, 1 - missed), (density, 1.0)):
+        error = float(values.std()) / runs**0.5
+        assert abs(float(values.mean()) - expected) < 4 * error
+
+
+def test_neighbours_leave_the_row_itself_out_but_not_its_duplicates() -> None:
+    x = torch.tensor([[0.0], [0.0], [1.0], [3.0]])
+    found = neighbour_distances(x, (1, 2)).sqrt()
+    expected = torch.tensor([[0.0, 1], [0, 1], [1, 1], [2, 3]], dtype=torch.float64)
+    torch.testing.assert_close(found, expected)
+
+
+def test_tiles_cover_every_row_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "TILE_NUMBERS", 70)
+    x, y = normal(23, 2, 16), normal(10, 2, 17)
+    tiles = list(distance_tiles(x, y))
+    assert max(t.numel() for _, t in tiles) <= 70
+    assert [r for rows, _ in tiles for r in range(rows.start, rows.stop)] == list(range(23))
+    whole = torch.cat([t for _, t in tiles])
+    torch.testing.assert_close(whole, pairs(x, y).square(), rtol=1e-12, atol=1e-13)
+
+
+def test_too_many_neighbours_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"k must lie in \[1, 3\]"):
+        neighbour_distances(normal(4, 2, 18), (3, 4))
