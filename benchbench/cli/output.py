@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from benchbench.registry import Registry
-from benchbench.report.pictures import write_cell_pictures, write_figures
+from benchbench.report.pictures import Pictures
+from benchbench.report.renderers import to_rich, write_tables
 from benchbench.report.tables import build_tables
-from benchbench.report.writing import write_tables
+from benchbench.report.tree import Tables
 from benchbench.runner.context import run_context
 from benchbench.runner.local import Outcome
 from benchbench.runner.plan import Cell
@@ -25,22 +24,25 @@ class Output:
     def __init__(self, job: Run, registry: Registry) -> None:
         self.job, self.registry = job, registry
         self.specs = all_specs(registry)
+        self._pictures: Pictures | None = None
 
     def refresh(self, cell: Cell) -> None:
         """Rewrite the tables, and draw the samples of a cell that has just ended."""
         self._tables()
-        write_cell_pictures(self.job.folder, cell, self.registry)
+        if self._pictures is None:  # the folder's whole plan is known once the run has begun
+            self._pictures = Pictures(self.job.folder, self.job.whole, self.registry)
+        self._pictures.draw_cell(cell)
 
     def finish(self) -> None:
         """Write everything once more, print the table and where things are."""
         from rich.console import Console
 
-        from benchbench.report.renderers.terminal import to_rich
-
         tables = self._tables()
-        write_figures(self.job.folder, self.job.whole, self.registry, self.specs)
-        console = Console(width=None if Console().is_terminal else 120)
-        for part in to_rich(tables):
+        Pictures(self.job.folder, self.job.whole, self.registry).draw_all(tables)
+        console = Console()
+        width = console.width if console.is_terminal else 120
+        console = Console(width=width)
+        for part in to_rich(tables, width):
             console.print(part)
         out = self.job.folder.path
         click.echo(f"scores   {out / 'scores.csv'}")
@@ -61,7 +63,7 @@ class Output:
             return 130
         return 1 if failed else 0
 
-    def _tables(self) -> Any:
+    def _tables(self) -> Tables:
         scores = self.job.scores()
         context = run_context(self.job.whole, self.job.folder)
         tables = build_tables(scores, self.specs, context)

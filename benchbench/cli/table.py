@@ -31,9 +31,10 @@ def table(folders: tuple[str, ...], form: str) -> None:
 
 def _render(folders: list[Path], form: str) -> str:
     import pandas as pd
+    from rich.console import Console
 
     from benchbench.registry import Registry
-    from benchbench.report.renderers import render
+    from benchbench.report.renderers import to_csv, to_latex, to_markdown, to_rich
     from benchbench.report.tables import build_tables
     from benchbench.runner.context import run_context
     from benchbench.runner.plan import Plan
@@ -49,4 +50,13 @@ def _render(folders: list[Path], form: str) -> str:
     results = ResultFolder(folders[0])
     plan = Plan.from_json(results.plan())
     registry = Registry.load(path for path in plan.plugins if Path(path).is_file())
-    return render(build_tables(scores, all_specs(registry), run_context(plan, results)), form)
+    tables = build_tables(scores, all_specs(registry), run_context(plan, results))
+    if form != "text":
+        return {"md": to_markdown, "latex": to_latex, "csv": to_csv}[form](tables)
+    console = Console()
+    width = console.width if console.is_terminal else 120
+    console = Console(width=width)
+    with console.capture() as captured:
+        for part in to_rich(tables, width):
+            console.print(part)
+    return captured.get()

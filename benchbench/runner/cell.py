@@ -35,6 +35,7 @@ from benchbench.runner.scoring import all_specs, missing, rows_of
 from benchbench.runner.selection import Variant
 from benchbench.runner.training import CellTraining, Interrupted, fit_model
 from benchbench.store.folder import CellFolder
+from benchbench.store.samples import read_samples, write_samples
 from benchbench.store.scores import REFERENCE_MODEL
 
 __all__ = ["CellRun"]
@@ -66,6 +67,7 @@ class CellRun:
         self.data_spec, self.data_owner = entry.spec, entry.owner
         load = resolve(entry.spec.implementation, entry.owner)
         self.dataset: Dataset = load(entry.spec, data_dir)
+        self._kept: set[str] = set()
         self.model: Model | None = None
         self.model_spec: ModelSpec | None = None
         if cell.model != REFERENCE_MODEL:
@@ -210,6 +212,8 @@ class CellRun:
             if error:
                 errors.append(error)
             else:
+                if spec.scope == "variant":
+                    self._keep_samples(variant, evaluations[variant.label])
                 rows = rows_of(self.cell, variant, scores, specs)
                 self.folder.add_scores(self.cell.score_key(variant, metric), rows)
             seconds = time.perf_counter() - began
@@ -258,6 +262,15 @@ class CellRun:
             capabilities=self.model_spec.capabilities if self.model_spec else frozenset(),
             sampling=variant.sampling,
         )
+
+    def _keep_samples(self, variant: Variant, evaluation: SampleEvaluation) -> None:
+        """Write the samples that the scores were taken on, once for each way of sampling."""
+        path, key = self.folder.samples(variant.label), f"{self.cell.key} {variant.label}"
+        if variant.label not in self._kept and read_samples(path, key, 1) is None:
+            n = evaluation.protocol_samples
+            n = n if evaluation.available is None else min(n, evaluation.available)
+            write_samples(path, self.dataset.to_raw(evaluation.samples(n)), key)
+        self._kept.add(variant.label)
 
     def _skip(self, reason: str) -> dict[str, Any]:
         specs = all_specs(self.registry)
