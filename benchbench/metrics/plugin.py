@@ -6,6 +6,7 @@ Their order is the order of columns in a table.
 from __future__ import annotations
 
 from benchbench.api import MetricSpec, hookimpl
+from benchbench.metrics.specs_cost import COST_SPECS
 from benchbench.metrics.specs_likelihood import LIKELIHOOD_SPECS
 from benchbench.metrics.specs_quality import QUALITY_SPECS
 
@@ -15,4 +16,4 @@ __all__ = ["bench_metrics"]
 @hookimpl
 def bench_metrics() -> list[MetricSpec]:
     """Fidelity, coverage, likelihood and cost."""
-    return [*QUALITY_SPECS, *LIKELIHOOD_SPECS]
+    return [*QUALITY_SPECS, *LIKELIHOOD_SPECS, *COST_SPECS]

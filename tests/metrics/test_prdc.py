@@ -1,4 +1,4 @@
-"""Precision, recall, density, coverage against all pairs at once, and on cases with known values."""
+"""Precision to coverage against all pairs at once, and on cases with known values."""
 
 from __future__ import annotations
 
