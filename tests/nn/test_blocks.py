@@ -1,0 +1,71 @@
+"""Shared blocks: the identities their docstrings state."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from benchbench.nn import EMA, FourierFeatures, ResidualMLP
+
+
+def test_fourier_features_are_a_point_on_circles() -> None:
+    torch.manual_seed(0)
+    block = FourierFeatures(2, 5, scale=3.0)
+    x = torch.randn(7, 2)
+    out = block(x)
+    assert out.shape == (7, block.out_features) == (7, 12)
+    assert torch.equal(out[:, :2], x)
+    cos, sin = out[:, 2:7], out[:, 7:]
+    torch.testing.assert_close(cos.square() + sin.square(), torch.ones(7, 5))
+    angle = 2 * math.pi * x @ block.frequencies
+    torch.testing.assert_close(cos, angle.cos())
+    assert not list(block.parameters())
+    assert "frequencies" in block.state_dict()
+
+
+def test_a_fresh_residual_mlp_passes_its_stream_on() -> None:
+    """The last layer of each block starts at zero, so depth changes nothing at first."""
+    torch.manual_seed(0)
+    net = ResidualMLP(3, 2, width=16, depth=4, condition=5)
+    x, c = torch.randn(6, 3), torch.randn(6, 5)
+    torch.testing.assert_close(net(x, c), net.leave(net.act(net.norm(net.enter(x)))))
+
+
+def test_the_condition_reaches_the_output_and_rows_stay_apart() -> None:
+    torch.manual_seed(0)
+    net = ResidualMLP(3, 2, width=16, depth=2, condition=5)
+    for block in net.blocks:
+        nn.init.normal_(block.outer.weight)
+    x, c = torch.randn(6, 3), torch.randn(6, 5)
+    assert not torch.allclose(net(x, c), net(x, torch.zeros_like(c)))
+    torch.testing.assert_close(net(x, c)[2:3], net(x[2:3], c[2:3]))
+
+
+def test_ema_is_the_recursion_it_states() -> None:
+    source = nn.Linear(1, 1, bias=False)
+    ema = EMA(source, decay=0.5)
+    mean = source.weight.item()
+    for step in range(20):
+        with torch.no_grad():
+            source.weight.fill_(float(step))
+        ema.update(source)
+        beta = min(0.5, (1 + step) / (10 + step))
+        mean = beta * mean + (1 - beta) * step
+        assert math.isclose(ema.module.weight.item(), mean, rel_tol=1e-5)
+    assert int(ema.step) == 20
+
+
+def test_ema_copies_buffers_and_stays_in_eval_mode() -> None:
+    source = nn.BatchNorm1d(2)
+    ema = EMA(source, decay=0.9)
+    source(torch.randn(8, 2, generator=torch.Generator().manual_seed(0)) + 5)
+    ema.update(source)
+    assert torch.equal(ema.module.running_mean, source.running_mean)
+    ema.train()
+    assert not ema.module.training
+    assert not any(p.requires_grad for p in ema.parameters())
+    fresh = EMA(nn.BatchNorm1d(2), decay=0.9)
+    fresh.load_state_dict(ema.state_dict())
+    assert int(fresh.step) == 1
