@@ -31,14 +31,17 @@ from torch.func import jvp, vmap
 from benchbench.api import NotAvailable
 from benchbench_ldm.solvers import Denoise
 
-__all__ = ["MAX_DIM", "NODES_PER_UNIT", "SUBSTEPS", "Trace", "autodiff_trace", "ode_log_prob"]
+__all__ = ["MAX_DIM", "Trace", "autodiff_trace", "ode_log_prob"]
 
 MAX_DIM = 64
 """Latent dimensions up to which the exact trace is offered."""
-NODES_PER_UNIT = 2.0
-"""Gauss-Legendre nodes for each unit of ln σ."""
-SUBSTEPS = 2
-"""Runge-Kutta steps from one node to the next."""
+NODES = (2.5, 8.0)
+"""Gauss-Legendre nodes for each unit of ln σ: at least, and at most."""
+TRACES = 48.0
+"""Directional derivatives for each unit of ln σ, which sets the nodes between those limits: few
+dimensions can afford to resolve the sharp splits between modes that they tend to have."""
+STEP = 0.25
+"""The longest Runge-Kutta step in ln σ."""
 CHUNK = 512
 """Latents that are carried at once on the CPU."""
 TANGENTS = 768
@@ -57,13 +60,12 @@ def ode_log_prob(
     sigma_max: float,
     covariance: Tensor,
     trace: Trace | None = None,
-    nodes_per_unit: float = NODES_PER_UNIT,
-    substeps: int = SUBSTEPS,
+    refine: float = 1.0,
 ) -> Tensor:
     """ln p(z). z: (n, d) -> (n,) nats, float32.
 
     denoise: f, row by row. trace: of its Jacobian; None: by torch.func.
-    covariance: C, (d, d).
+    covariance: C, (d, d). refine: multiplies nodes and Runge-Kutta steps.
     Raises NotAvailable above MAX_DIM dimensions.
     """
     dim = z.shape[1]
@@ -72,8 +74,11 @@ def ode_log_prob(
             f"exact likelihood of {dim} latent dimensions costs too much: the trace is exact up "
             f"to {MAX_DIM}, and an estimated one would bias importance weights"
         )
+    if z.shape[0] == 0:
+        return z.new_zeros(0)
     low, high = math.log(sigma_min), math.log(sigma_max)
-    nodes = max(2, math.ceil(nodes_per_unit * (high - low)))
+    density = refine * min(max(TRACES / dim, NODES[0]), NODES[1])
+    nodes = max(2, math.ceil(density * (high - low)))
     large = 1 if z.device.type == "cpu" else 64
     exact = _in_parts(trace or autodiff_trace(denoise), large * max(1, TANGENTS // dim))
     end = torch.distributions.MultivariateNormal(
@@ -83,9 +88,9 @@ def ode_log_prob(
     with torch.autocast(z.device.type, enabled=False):
         rows = []
         for x in z.float().split(large * CHUNK):
-            x, integral = _integrate(denoise, exact, x, low, high, nodes, substeps)
+            x, integral = _integrate(denoise, exact, x, low, high, nodes, STEP / refine)
             rows.append(end.log_prob(x.double()) + integral)
-    return torch.cat(rows).float() if rows else z.new_zeros(0)
+    return torch.cat(rows).float()
 
 
 def autodiff_trace(denoise: Denoise) -> Trace:
@@ -111,7 +116,7 @@ def _in_parts(trace: Trace, rows: int) -> Trace:
 
 
 def _integrate(
-    denoise: Denoise, trace: Trace, x: Tensor, low: float, high: float, nodes: int, substeps: int
+    denoise: Denoise, trace: Trace, x: Tensor, low: float, high: float, nodes: int, step: float
 ) -> tuple[Tensor, Tensor]:
     """X(u_max), (n, d), and the integral of d − tr ∂f/∂X, (n,) float64."""
     points, weights = np.polynomial.legendre.leggauss(nodes)
@@ -121,21 +126,22 @@ def _integrate(
     u = low
     for point, weight in zip(points, weights, strict=True):
         then = middle + half * float(point)
-        x, u = _advance(denoise, x, u, then, substeps), then
+        x, u = _advance(denoise, x, u, then, step), then
         sigma = math.exp(u)
         rest = dim / (sigma**2 + 1) - trace(x, x.new_full((x.shape[0],), sigma)).double()
         integral += half * float(weight) * rest
-    return _advance(denoise, x, u, high, substeps), integral
+    return _advance(denoise, x, u, high, step), integral
 
 
-def _advance(denoise: Denoise, x: Tensor, u: float, then: float, substeps: int) -> Tensor:
+def _advance(denoise: Denoise, x: Tensor, u: float, then: float, step: float) -> Tensor:
     """The ODE's solution from ln σ = u to `then`, by the classical Runge-Kutta method."""
 
     def slope(y: Tensor, at: float) -> Tensor:
         return y - denoise(y, y.new_full((y.shape[0],), math.exp(at)))
 
-    h = (then - u) / substeps
-    for _ in range(substeps):
+    count = math.ceil((then - u) / step)
+    h = (then - u) / count
+    for _ in range(count):
         k1 = slope(x, u)
         k2 = slope(x + h / 2 * k1, u + h / 2)
         k3 = slope(x + h / 2 * k2, u + h / 2)

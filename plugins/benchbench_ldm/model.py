@@ -145,7 +145,9 @@ class LatentDiffusion(Model):
             source=(mean, std),
         ):
             _set_rate(optimizer, rate, training.progress)
-            z = inject_noise(centre, spread.square(), generator=noise)
+            z = centre + spread * torch.randn(
+                centre.shape, generator=noise, device=centre.device, dtype=centre.dtype
+            )
             loss = self.diffusion.loss(z, generator=noise)
             _descend(optimizer, loss)
             self.diffusion.ema.update(self.diffusion.denoiser)
