@@ -1,0 +1,1 @@
+"""Log-likelihood across model families under one observation model."""

@@ -1,0 +1,301 @@
+"""log p(x) of a decoder with a prior: from declared capabilities to an estimator.
+
+What is declared             starts of the mode search       estimator
+encode, standard prior       the encoder's mean              importance weights (IWAE)
+encode, prior_log_prob       the encoder's mean              importance weights, true prior last
+no encoder, standard prior   prior draws that decode near x  annealed importance sampling
+no encoder, prior_log_prob   prior draws that decode near x  importance weights, true prior last
+
+In few data dimensions the prior's own draws are proposals beside the fitted ones; there a model
+without an encoder is annealed only on the examples whose weights are too uneven in a pilot run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchbench.api import Evaluation, NotAvailable
+from benchbench.metrics.likelihood.ais import Schedule, annealed_log_prob
+from benchbench.metrics.likelihood.importance import (
+    Draws,
+    PriorDraws,
+    importance_draws,
+    with_costly_prior,
+)
+from benchbench.metrics.likelihood.modes import Modes, find_modes, nearest_starts
+from benchbench.metrics.likelihood.observation import Observation
+from benchbench.metrics.likelihood.priors import MixturePrior
+from benchbench.metrics.likelihood.proposals import Proposal
+from benchbench.metrics.likelihood.refine import refine, rescaled, split
+from benchbench.metrics.likelihood.sigma import SigmaChoice, choose_sigma
+from benchbench.metrics.specs_likelihood import LikelihoodConfig
+
+__all__ = ["RELIABLE_ESS", "DecoderEstimate", "DecoderLikelihood"]
+
+RELIABLE_ESS = 10.0
+_LATENT_LIMIT = 256  # a Jacobian costs one forward pass for each latent dimension
+_PRIOR_FIT = 8192  # encoded training examples behind the stand-in of a costly prior
+_PIECES = 8  # products of a mode and a component of that stand-in, for each example
+_FIRST_STEPS, _KEPT_MODES = 4, 2  # descent from every start, then from the best
+_POOL = 64  # prior draws near x among which starting points are spread
+_SIGMA_ROUNDS, _COSTLY_ROUNDS = 8, 2
+
+
+@dataclass(frozen=True)
+class DecoderEstimate:
+    """log p̂(x) in model space (n,), ESS (n,), σ, and the facts for the score's detail."""
+
+    log_prob: Tensor
+    ess: Tensor
+    sigma: float
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+class DecoderLikelihood:
+    """The estimate for one trained model, in the order it is made.
+
+    evaluation: of a model that declares decode and a prior. config: sizes of the estimators.
+    """
+
+    def __init__(self, evaluation: Evaluation, config: LikelihoodConfig) -> None:
+        self.evaluation, self.config, self.model = evaluation, config, evaluation.model
+        d = self.model.latent_dim
+        if d > _LATENT_LIMIT:
+            raise NotAvailable(f"{d} latent dimensions; the proposal's Jacobian is cut off at 256")
+        self.encoded = "encode" in evaluation.capabilities
+        self.costly = "standard_prior" not in evaluation.capabilities
+        self.observation = Observation(
+            self.model.decode,
+            latent_dim=d,
+            dim=evaluation.dataset.info.dim,
+            device=evaluation.device,
+        )
+        self.low_dim = self.observation.dim <= config.prior_proposal_dim
+        self.prior = self._prior()
+        self.pool = self._prior_draws("pool")
+
+    def run(self, validation: Tensor, test: Tensor) -> DecoderEstimate:
+        """Choose σ on validation, estimate on test: both (n, *shape) float32, model space."""
+        choice = self._choose_sigma(validation)
+        x = test.flatten(1).double()
+        proposal = self._proposal(self._modes(test, choice.sigma, "test"))
+        detail = {
+            "observation": "decode(z) + N(0, sigma^2 I), sigma chosen on validation",
+            "sigma": choice.sigma,
+            "sigma_rounds": choice.rounds,
+            "validation_n": len(validation),
+            "validation_nll_model_space": -choice.log_prob,
+            "latent_dim": self.observation.latent_dim,
+            "prior": "prior_log_prob" if self.costly else "N(0, I)",
+            "proposal": "Gauss-Newton Laplace mixture" + (", prior draws" if self.low_dim else ""),
+            "modes_per_example": proposal.modes_per_example(),
+            "widening": self.config.widening,
+        }
+        if self.costly:
+            return self._with_costly_prior(x, proposal, choice.sigma, detail)
+        if self.encoded:
+            return self._by_importance(x, proposal, choice.sigma, detail)
+        return self._annealed(x, proposal, choice.sigma, detail)
+
+    # Estimators
+
+    def _by_importance(
+        self, x: Tensor, proposal: Proposal, sigma: float, detail: dict[str, Any]
+    ) -> DecoderEstimate:
+        draws = self._draws(x, proposal, "test")
+        detail |= {"estimator": "iwae", "importance_samples": self.config.importance_samples}
+        if self.low_dim:
+            detail["prior_draws"] = self.config.prior_draws
+        return DecoderEstimate(draws.log_prob(sigma), draws.ess(sigma), sigma, detail)
+
+    def _with_costly_prior(
+        self, x: Tensor, proposal: Proposal, sigma: float, detail: dict[str, Any]
+    ) -> DecoderEstimate:
+        count = max(2, self._costly_budget()[1] // len(x))
+        draws = self._true_prior(self._draws(x, proposal, "test"), sigma, count, "resample/test")
+        detail |= {
+            "estimator": "iwae, surrogate weights resampled" if self.encoded else "importance",
+            "importance_samples": self.config.importance_samples,
+            "prior_evaluations_per_example": count,
+        }
+        return DecoderEstimate(draws.log_prob(sigma), draws.ess(sigma), sigma, detail)
+
+    def _annealed(
+        self, x: Tensor, proposal: Proposal, sigma: float, detail: dict[str, Any]
+    ) -> DecoderEstimate:
+        config = self.config
+        log_prob, ess = torch.zeros(len(x)).double(), torch.zeros(len(x)).double()
+        annealed = torch.ones(len(x), dtype=torch.bool)
+        if self.low_dim:
+            # The pilot decides, fresh draws estimate: picking by the same weights would bias.
+            pilot = self._draws(x, proposal, "pilot").ess(sigma).cpu()
+            annealed = pilot < RELIABLE_ESS
+            draws = self._draws(x, proposal, "test")
+            log_prob, ess = draws.log_prob(sigma).cpu(), draws.ess(sigma).cpu()
+            detail |= {
+                "importance_samples": config.importance_samples,
+                "prior_draws": config.prior_draws,
+            }
+        rows = annealed.nonzero().squeeze(1).to(x.device)
+        detail["estimator"] = _mixed_name(len(rows), len(x))
+        if len(rows):
+            result = annealed_log_prob(
+                self.observation,
+                self.prior,
+                x[rows],
+                proposal.rows(rows),
+                Schedule(config.chains, config.temperatures, config.leapfrog_steps),
+                sigma=sigma,
+                generator=self._generator("ais"),
+            )
+            log_prob[annealed], ess[annealed] = result.log_prob.cpu(), result.ess.cpu()
+            detail |= {
+                "annealed_n": len(rows),
+                "chains": config.chains,
+                "temperatures": config.temperatures,
+                "leapfrog_steps": config.leapfrog_steps,
+                "hmc_acceptance": result.acceptance,
+                "hmc_step_size": result.step_size,
+            }
+        return DecoderEstimate(log_prob, ess, sigma, detail)
+
+    # σ
+
+    def _choose_sigma(self, validation: Tensor) -> SigmaChoice:
+        x = validation.flatten(1).double()
+        last: list[tuple[float, Modes]] = []
+
+        def fitted(sigma: float) -> Draws:
+            warm = None
+            if last:
+                warm = rescaled(last[-1][1], self.prior, (last[-1][0] / sigma) ** 2)
+            last.append((sigma, self._modes(validation, sigma, "validation", warm)))
+            return self._draws(x, self._proposal(last[-1][1]), "validation")
+
+        choice = choose_sigma(fitted, self._first_sigma(validation), rounds=_SIGMA_ROUNDS)
+        if not self.costly:
+            return choice
+        count = max(2, self._costly_budget()[0] // (len(x) * _COSTLY_ROUNDS))
+
+        def truly(sigma: float) -> Draws:
+            return self._true_prior(fitted(sigma), sigma, count, "resample/validation")
+
+        return choose_sigma(truly, choice.sigma, rounds=_COSTLY_ROUNDS, trust=1.5)
+
+    def _first_sigma(self, x: Tensor) -> float:
+        """Root mean square error per number of the best start."""
+        error = self.observation.squared_error(self._starts(x), x.flatten(1).double()).amin(1)
+        return float((error.mean() / self.observation.dim).sqrt())
+
+    # Proposals
+
+    def _starts(self, x: Tensor) -> Tensor:
+        """Starting points of the mode search, (n, R, d): the encoder's mean, then prior draws."""
+        flat, found = x.flatten(1).double(), []
+        if self.encoded:
+            with torch.no_grad():
+                found.append(self.model.encode(x)[0].double()[:, None])
+        wanted = self.config.restarts * (3 if self.low_dim else 1) - len(found)
+        if wanted:
+            found.append(nearest_starts(flat, self.pool.z, self.pool.means, wanted, _POOL))
+        return torch.cat(found, 1)
+
+    def _modes(self, x: Tensor, sigma: float, name: str, warm: Modes | None = None) -> Modes:
+        """Gaussian pieces of the posterior at σ; `warm`: those of a σ nearby."""
+        flat = x.flatten(1).double()
+        if warm is None:
+            warm = self._searched(x, sigma)
+        return refine(
+            self.observation,
+            self.prior,
+            flat,
+            warm,
+            sigma=sigma,
+            rounds=self.config.variational_rounds,
+            generator=self._generator(f"refine/{name}"),
+        )
+
+    def _searched(self, x: Tensor, sigma: float) -> Modes:
+        """Modes by descent: a few steps from every start, then the rest from the best."""
+        flat, starts = x.flatten(1).double(), self._starts(x)
+        # Of a mixture prior the broad component, the last, does not prejudge where z is.
+        piece = torch.full_like(starts[:, :, 0], len(self.prior.means) - 1, dtype=torch.int64)
+        keep = starts.shape[1] if self.low_dim else _KEPT_MODES
+        first = min(_FIRST_STEPS, self.config.newton_steps)
+        for steps in (first, self.config.newton_steps - first):
+            modes = find_modes(
+                self.observation, self.prior, flat, starts, piece, sigma=sigma, steps=steps
+            ).best(keep)
+            starts, piece = modes.z, modes.piece
+        return modes
+
+    def _proposal(self, modes: Modes) -> Proposal:
+        if len(self.prior.means) > 1:
+            modes = split(modes, self.prior, _PIECES)
+        return Proposal(modes, self.config.widening)
+
+    def _draws(self, x: Tensor, proposal: Proposal, name: str) -> Draws:
+        return importance_draws(
+            self.observation,
+            self.prior,
+            x,
+            proposal,
+            self.config.importance_samples,
+            generator=self._generator(name),
+            shared=self._prior_draws(f"shared/{name}") if self.low_dim else None,
+        )
+
+    # Priors
+
+    def _prior(self) -> MixturePrior:
+        if not (self.costly and self.encoded):
+            return MixturePrior.standard(self.observation.latent_dim, self.observation.device)
+        dataset = self.evaluation.dataset
+        x = dataset.to_model(dataset.train.raw[:_PRIOR_FIT].to(self.observation.device))
+        with torch.no_grad():
+            moments = [self.model.encode(part) for part in x.split(1024)]
+        mean = torch.cat([m for m, _ in moments]).double()
+        std = torch.cat([s for _, s in moments]).double()
+        generator = self._generator("prior")
+        noise = torch.randn(mean.shape, generator=generator, dtype=torch.float64).to(mean.device)
+        return MixturePrior.fitted(mean + std * noise, generator=generator)
+
+    def _prior_draws(self, name: str) -> PriorDraws:
+        return PriorDraws.of(
+            self.observation,
+            self.prior,
+            self.config.prior_draws,
+            generator=self._generator(name),
+        )
+
+    def _true_prior(self, draws: Draws, sigma: float, count: int, name: str) -> Draws:
+        def log_prior(z: Tensor) -> Tensor:
+            with torch.no_grad():
+                return self.model.prior_log_prob(z.float()).double()
+
+        return with_costly_prior(
+            draws,
+            self.prior,
+            log_prior,
+            sigma=sigma,
+            count=count,
+            generator=self._generator(name),
+        )
+
+    def _costly_budget(self) -> tuple[int, int]:
+        """Evaluations of a costly prior for σ's choice, and for the test examples."""
+        third = self.config.prior_evaluations // 3
+        return third, self.config.prior_evaluations - third
+
+    def _generator(self, name: str) -> torch.Generator:
+        return self.evaluation.generator(f"likelihood/{name}")
+
+
+def _mixed_name(annealed: int, n: int) -> str:
+    if annealed == n:
+        return "ais"
+    return "importance" if annealed == 0 else "importance; ais where a pilot's weights are uneven"

@@ -1,0 +1,163 @@
+"""log p(x) by importance weights, with their effective sample size.
+
+log p̂(x) = log 1/K Σ_k p(z_k) p(x | z_k) / q(z_k),   z_k ~ q:   E log p̂ <= log p
+
+(Burda et al., "Importance Weighted Autoencoders", 2016). In few data dimensions, N draws from the
+prior, shared by all examples, join the K draws of the proposal: then q is the mixture
+(K q + N p)/(K + N) of which both are a sample (the balance heuristic of Veach and Guibas,
+"Optimally Combining Sampling Techniques", 1995). The prior's draws find every latent region that
+decodes near x, also where a folded decoder has more of them than a search would find.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from benchbench.metrics.likelihood.observation import Observation, log_normaliser
+from benchbench.metrics.likelihood.priors import MixturePrior
+from benchbench.metrics.likelihood.proposals import Proposal, systematic
+
+__all__ = ["Draws", "PriorDraws", "effective_size", "importance_draws", "with_costly_prior"]
+
+
+def effective_size(log_weights: Tensor) -> Tensor:
+    """(Σ w)²/Σ w² of each row: (n, K) -> (n,), between 1 and K.
+
+    >>> effective_size(torch.zeros(1, 8)).item()
+    8.0
+    """
+    return (2 * log_weights.logsumexp(1) - (2 * log_weights).logsumexp(1)).exp()
+
+
+@dataclass(frozen=True)
+class PriorDraws:
+    """Draws from the prior and what they decode to: z (N, d), means (N, D), log_prob (N,)."""
+
+    z: Tensor
+    means: Tensor
+    log_prob: Tensor
+
+    @classmethod
+    def of(
+        cls, observation: Observation, prior: MixturePrior, n: int, *, generator: torch.Generator
+    ) -> PriorDraws:
+        """n fresh draws."""
+        z = prior.sample(n, generator=generator)
+        return cls(z, observation.mean(z), prior.log_prob(z))
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Weighted latents for n examples, from which log p̂(x) follows at any σ.
+
+    z: (n, K, d) latents of the proposal; squared: (n, K') errors |x − g(z)|² and log_ratio:
+    (n, K') log p(z) − log q(z), K' = K or, with N draws of the prior after them, K + N.
+    dim: D. shared: (N, d) those draws.
+    """
+
+    z: Tensor
+    squared: Tensor
+    log_ratio: Tensor
+    dim: int
+    shared: Tensor | None = None
+
+    def log_weights(self, sigma: float) -> Tensor:
+        """log p(z) p(x|z)/q(z) at this σ: (n, K')."""
+        return self.log_ratio - self.squared / (2 * sigma**2) + log_normaliser(sigma, self.dim)
+
+    def log_prob(self, sigma: float) -> Tensor:
+        """log p̂(x) at this σ: (n,) nats."""
+        return self.log_weights(sigma).logsumexp(1) - math.log(self.squared.shape[1])
+
+    def ess(self, sigma: float) -> Tensor:
+        """Effective sample size of the weights at this σ: (n,)."""
+        return effective_size(self.log_weights(sigma))
+
+    def latents(self, index: Tensor) -> Tensor:
+        """The latents of columns index (n, m): (n, m, d)."""
+        own = self.z.shape[1]
+        rows = torch.arange(len(index), device=index.device)[:, None]
+        picked = self.z[rows, index.clamp_max(own - 1)]
+        if self.shared is None:
+            return picked
+        other = self.shared[(index - own).clamp_min(0)]
+        return torch.where((index < own)[:, :, None], picked, other)
+
+
+def importance_draws(
+    observation: Observation,
+    prior: MixturePrior,
+    x: Tensor,
+    proposal: Proposal,
+    count: int,
+    *,
+    generator: torch.Generator,
+    shared: PriorDraws | None = None,
+) -> Draws:
+    """`count` latents of the proposal for each x (n, D), and those of the prior where given."""
+    z = proposal.sample(count, generator=generator)
+    log_prior, log_q = prior.log_prob(z), proposal.log_prob(z)
+    squared = observation.squared_error(z, x)
+    if shared is None:
+        return Draws(z, squared, log_prior - log_q, observation.dim)
+    log_q = _balanced(log_q, log_prior, count, len(shared.z))
+    shared_q = torch.stack([_shared_log_q(proposal, i, shared.z) for i in range(len(x))])
+    shared_prior = shared.log_prob.expand(len(x), -1)
+    shared_q = _balanced(shared_q, shared_prior, count, len(shared.z))
+    distance = torch.cdist(x, shared.means, compute_mode="donot_use_mm_for_euclid_dist")
+    return Draws(
+        z,
+        torch.cat([squared, distance.square()], 1),
+        torch.cat([log_prior - log_q, shared_prior - shared_q], 1),
+        observation.dim,
+        shared.z,
+    )
+
+
+def _balanced(log_q: Tensor, log_prior: Tensor, own: int, shared: int) -> Tensor:
+    """log (K q + N p)/(K + N)."""
+    total = own + shared
+    return torch.logaddexp(log_q + math.log(own / total), log_prior + math.log(shared / total))
+
+
+def _shared_log_q(proposal: Proposal, row: int, z: Tensor) -> Tensor:
+    """log q of example `row` at latents (N, d): (N,)."""
+    index = torch.tensor([row], device=z.device)
+    return proposal.rows(index).log_prob(z[None])[0]
+
+
+def with_costly_prior(
+    draws: Draws,
+    surrogate: MixturePrior,
+    log_prior: Callable[[Tensor], Tensor],
+    *,
+    sigma: float,
+    count: int,
+    generator: torch.Generator,
+) -> Draws:
+    """Replace the surrogate prior by the true one at no more than `count` latents an example.
+
+    log p̂(x) = log 1/K Σ_k w_k + log 1/m Σ_i p(z_i)/p_s(z_i), the m latents resampled in
+    proportion to the surrogate weights w_k: unbiased for p(x) like the plain weights, but what
+    the costly density is spent on are latents that explain x. A latent that is drawn twice is
+    asked for once and counts once in the effective sample size.
+    """
+    log_weights = draws.log_weights(sigma)
+    index = systematic(log_weights.softmax(1), count, generator=generator)
+    first = torch.ones_like(index, dtype=torch.bool)
+    first[:, 1:] = index[:, 1:] != index[:, :-1]
+    copies = (index[:, :, None] == index[:, None]).sum(-1).double()
+    z = draws.latents(index)
+    log_ratio = z.new_full(index.shape, -math.inf)
+    asked = z[first]
+    log_ratio[first] = log_prior(asked) - surrogate.log_prob(asked) + copies[first].log()
+    squared = draws.squared.gather(1, index)
+    # At this σ the likelihood cancels, as it is in the surrogate weights already.
+    likelihood = log_normaliser(sigma, draws.dim) - squared / (2 * sigma**2)
+    total = draws.log_prob(sigma)[:, None]
+    return Draws(z, squared, log_ratio + total - likelihood, draws.dim)
