@@ -36,7 +36,9 @@ class VaeConfig(Config):
         le=4096,
         description="The decoder's mean is a softmax average of so many learned points; 0: linear.",
     )
-    batch_size: int | None = Field(None, ge=1, le=65_536, description="Examples in a step.")
+    batch_size: int | None = Field(
+        None, ge=1, le=65_536, description="Examples in a step; all there are, if fewer."
+    )
     lr: float | None = Field(None, gt=0, le=1, description="Peak learning rate of Adam.")
     warmup: float = Field(
         0.2, ge=0, le=1, description="Share of training over which the KL term grows to weight 1."
@@ -75,19 +77,19 @@ _POINTS: dict[str, Any] = {
     "decoder_depth": 3,
     "fourier": 64,
     "latent_fourier": 32,
-    "anchors": 64,
+    "anchors": 128,
     "batch_size": 256,
-    "lr": 2e-3,
+    "lr": 4e-3,
 }
 _OTHERS: dict[str, Any] = {
-    "width": 384,
+    "width": 256,
     "encoder_depth": 2,
     "decoder_depth": 2,
     "fourier": 0,
     "latent_fourier": 0,
     "anchors": 0,
     "batch_size": 128,
-    "lr": 1e-3,
+    "lr": 2e-3,
 }
 
 

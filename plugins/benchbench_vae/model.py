@@ -63,7 +63,8 @@ class Vae(Model):
         )
         training.track(optimizer=optimizer)
         noise = training.generator("noise")
-        for x in training.batches("vae", batch_size=self.settings.batch_size):
+        batch_size = min(self.settings.batch_size, self.data.n_train)
+        for x in training.batches("vae", batch_size=batch_size):
             optimizer.param_groups[0]["lr"] = self.settings.lr * _rate(training.progress)
             squared, kl = self._terms(x, noise)
             self._follow(squared.detach().mean() / self.data.dim, training.step)

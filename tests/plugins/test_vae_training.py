@@ -82,7 +82,8 @@ def test_sigma_is_learned() -> None:
     dataset = two_modes()
     model, _ = train(dataset, 600)
     x = dataset.to_model(dataset.test.raw)
-    squared, _ = model._terms(x, torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        squared, _ = model._terms(x, torch.Generator().manual_seed(3))
     mse = float(squared.mean()) / 2
     assert model.describe()["sigma"] == pytest.approx(math.sqrt(mse), rel=0.15)
 
@@ -129,3 +130,9 @@ def test_resumed_training_ends_in_the_same_bits() -> None:
     fit_model(resumed, training)
     expected, got = whole.state_dict(), resumed.state_dict()
     assert all(torch.equal(expected[name], got[name]) for name in expected)
+
+
+def test_fewer_examples_than_a_batch() -> None:
+    x = torch.randn(10, 3, generator=torch.Generator().manual_seed(0))
+    _, training = train(data_set("signal", x[:, None], x[:, None]), 3)
+    assert training.spend["vae"].img == 30
