@@ -44,7 +44,7 @@ def two_lines(n: int, seed: int) -> Tensor:
     return torch.cat([x, torch.randn(n, 1, generator=rng(seed + 2))], dim=1)
 
 
-def dataset(n: int = 2000) -> Dataset:
+def dataset(n: int = 20_000) -> Dataset:
     train = two_lines(n, 0)
     return Dataset(
         info=DataInfo("lines", "points", (2,), n),
@@ -77,7 +77,7 @@ def lines() -> Dataset:
 
 @pytest.fixture(scope="module")
 def model(lines: Dataset) -> LatentDiffusion:
-    return trained("1000step", lines)
+    return trained("1000step", lines, fourier=0)
 
 
 def test_the_spec_loads_no_torch() -> None:
@@ -242,7 +242,7 @@ def test_the_prior_integrates_to_one(model: LatentDiffusion) -> None:
     across, along = torch.linspace(-2, 2, 81), torch.linspace(-4.5, 4.5, 31)
     z = torch.cartesian_prod(across, along)
     mass = model.prior_log_prob(z).double().exp().sum() * 0.05 * 0.3
-    assert float(mass) == pytest.approx(1, abs=0.02)
+    assert float(mass) == pytest.approx(1, abs=0.003)
 
 
 @pytest.mark.parametrize("weighting", ["none", "likelihood"])
@@ -257,7 +257,8 @@ def test_training_repeats_bit_for_bit(lines: Dataset) -> None:
     assert all(torch.equal(one[key], two[key]) for key in one)
 
 
-def test_an_interrupted_training_ends_in_the_same_bits(lines: Dataset) -> None:
+@pytest.mark.parametrize("interrupted", [1, 25], ids=["autoencoder", "prior"])
+def test_an_interrupted_training_ends_in_the_same_bits(interrupted: int, lines: Dataset) -> None:
     whole = trained("40step", lines).state_dict()
     saved: dict[str, Any] = {}
 
@@ -267,16 +268,15 @@ def test_an_interrupted_training_ends_in_the_same_bits(lines: Dataset) -> None:
             saved.update(copy.deepcopy(training.state()))
             raise KeyboardInterrupt
 
-    for interrupted in (1, 25):  # within the autoencoder's phase (2 steps), and the prior's
-        training = cell("40step", lines, stop)
-        model = build(lines.info)
-        training.attach(model)
-        with pytest.raises(KeyboardInterrupt):
-            fit_model(model, training)
-        torch.manual_seed(1)
-        resumed = LatentDiffusion(LDMConfig(**SMALL), lines.info)
-        training = cell("40step", lines)
-        training.attach(resumed)
-        training.restore(saved)
-        fit_model(resumed, training)
-        assert all(torch.equal(whole[key], now) for key, now in resumed.state_dict().items())
+    training = cell("40step", lines, stop)
+    model = build(lines.info)
+    training.attach(model)
+    with pytest.raises(KeyboardInterrupt):
+        fit_model(model, training)
+    torch.manual_seed(1)
+    resumed = LatentDiffusion(LDMConfig(**SMALL), lines.info)
+    training = cell("40step", lines)
+    training.attach(resumed)
+    training.restore(saved)
+    fit_model(resumed, training)
+    assert all(torch.equal(whole[key], now) for key, now in resumed.state_dict().items())
