@@ -38,11 +38,12 @@ __all__ = ["RELIABLE_ESS", "DecoderEstimate", "DecoderLikelihood"]
 
 RELIABLE_ESS = 10.0
 _LATENT_LIMIT = 256  # a Jacobian costs one forward pass for each latent dimension
-_PRIOR_FIT = 8192  # encoded training examples behind the stand-in of a costly prior
+_PRIOR_FIT = 8192  # encoded samples of the model behind the stand-in of a costly prior
 _PIECES = 8  # products of a mode and a component of that stand-in, for each example
 _FIRST_STEPS, _KEPT_MODES = 4, 2  # descent from every start, then from the best
 _POOL = 64  # prior draws near x among which starting points are spread
-_SIGMA_ROUNDS, _COSTLY_ROUNDS = 8, 2
+_SIGMA_ROUNDS, _COSTLY_ROUNDS = 8, 3
+_FIRST_SIGMA = 0.05  # at least, where the search for σ starts
 
 
 @dataclass(frozen=True)
@@ -184,12 +185,12 @@ class DecoderLikelihood:
         def truly(sigma: float) -> Draws:
             return self._true_prior(fitted(sigma), sigma, count, "resample/validation")
 
-        return choose_sigma(truly, choice.sigma, rounds=_COSTLY_ROUNDS, trust=1.5)
+        return choose_sigma(truly, choice.sigma, rounds=_COSTLY_ROUNDS)
 
     def _first_sigma(self, x: Tensor) -> float:
-        """Root mean square error per number of the best start."""
+        """Root mean square error per number of the best start, or a little where that is less."""
         error = self.observation.squared_error(self._starts(x), x.flatten(1).double()).amin(1)
-        return float((error.mean() / self.observation.dim).sqrt())
+        return max(_FIRST_SIGMA, float((error.mean() / self.observation.dim).sqrt()))
 
     # Proposals
 
@@ -252,17 +253,16 @@ class DecoderLikelihood:
     # Priors
 
     def _prior(self) -> MixturePrior:
+        """N(0, I), or what stands in for a costly prior: fitted to encoded samples of the model.
+
+        Its own samples and not the data, so that σ answers for the prior the model has learned.
+        """
         if not (self.costly and self.encoded):
             return MixturePrior.standard(self.observation.latent_dim, self.observation.device)
-        dataset = self.evaluation.dataset
-        x = dataset.to_model(dataset.train.raw[:_PRIOR_FIT].to(self.observation.device))
+        x = self.evaluation.samples(_PRIOR_FIT).to(self.observation.device)
         with torch.no_grad():
-            moments = [self.model.encode(part) for part in x.split(1024)]
-        mean = torch.cat([m for m, _ in moments]).double()
-        std = torch.cat([s for _, s in moments]).double()
-        generator = self._generator("prior")
-        noise = torch.randn(mean.shape, generator=generator, dtype=torch.float64).to(mean.device)
-        return MixturePrior.fitted(mean + std * noise, generator=generator)
+            z = torch.cat([self.model.encode(part)[0] for part in x.split(1024)]).double()
+        return MixturePrior.fitted(z, generator=self._generator("prior"))
 
     def _prior_draws(self, name: str) -> PriorDraws:
         return PriorDraws.of(

@@ -24,6 +24,8 @@ from benchbench.metrics.likelihood.proposals import Proposal, systematic
 
 __all__ = ["Draws", "PriorDraws", "effective_size", "importance_draws", "with_costly_prior"]
 
+_SHARED_NUMBERS = 500_000  # held at once where shared latents meet every proposal
+
 
 def effective_size(log_weights: Tensor) -> Tensor:
     """(Σ w)²/Σ w² of each row: (n, K) -> (n,), between 1 and K.
@@ -106,7 +108,7 @@ def importance_draws(
     if shared is None:
         return Draws(z, squared, log_prior - log_q, observation.dim)
     log_q = _balanced(log_q, log_prior, count, len(shared.z))
-    shared_q = torch.stack([_shared_log_q(proposal, i, shared.z) for i in range(len(x))])
+    shared_q = _shared_log_q(proposal, shared.z)
     shared_prior = shared.log_prob.expand(len(x), -1)
     shared_q = _balanced(shared_q, shared_prior, count, len(shared.z))
     distance = torch.cdist(x, shared.means, compute_mode="donot_use_mm_for_euclid_dist")
@@ -125,10 +127,16 @@ def _balanced(log_q: Tensor, log_prior: Tensor, own: int, shared: int) -> Tensor
     return torch.logaddexp(log_q + math.log(own / total), log_prior + math.log(shared / total))
 
 
-def _shared_log_q(proposal: Proposal, row: int, z: Tensor) -> Tensor:
-    """log q of example `row` at latents (N, d): (N,)."""
-    index = torch.tensor([row], device=z.device)
-    return proposal.rows(index).log_prob(z[None])[0]
+def _shared_log_q(proposal: Proposal, z: Tensor) -> Tensor:
+    """log q of every example at the same latents (N, d): (n, N)."""
+    examples = torch.arange(len(proposal), device=z.device)
+    size = max(1, _SHARED_NUMBERS // z.numel())
+    return torch.cat(
+        [
+            proposal.rows(rows).log_prob(z.expand(len(rows), *z.shape))
+            for rows in examples.split(size)
+        ]
+    )
 
 
 def with_costly_prior(

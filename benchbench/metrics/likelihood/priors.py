@@ -3,8 +3,8 @@
 p(z) = Σ_c π_c N(z; m_c, P_c⁻¹)
 
 N(0, I) is the mixture of one. A prior that is itself a network (a diffusion model's, known by
-value only and at a cost) is stood in for by a mixture fitted to encoded training data: proposals
-and σ's search use the stand-in, the final weights use the true density.
+value only and at a cost) is stood in for by a mixture fitted to encoded samples of the model:
+proposals and σ's search use the stand-in, the final weights use the true density.
 """
 
 from __future__ import annotations

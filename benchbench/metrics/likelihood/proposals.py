@@ -36,9 +36,12 @@ class Proposal:
         kept = mass.log_mass > best - _WORTH_NATS
         share = mass.log_mass.masked_fill(~kept, -math.inf).softmax(1) * (1 - _DEFENSIVE_SHARE)
         share = share + _DEFENSIVE_SHARE * kept / kept.sum(1, keepdim=True)
-        self.log_shares = share.log()
-        self.means = mass.z
-        self.roots = torch.linalg.cholesky(mass.hessian)
+        # Unused components last, and away where no example uses them.
+        order = share.argsort(dim=1, descending=True, stable=True)[:, : int(kept.sum(1).max())]
+        rows = torch.arange(len(order), device=order.device)[:, None]
+        self.log_shares = share[rows, order].log()
+        self.means = mass.z[rows, order]
+        self.roots = torch.linalg.cholesky(mass.hessian[rows, order])
         self.widths = (1.0, widening)
 
     def __len__(self) -> int:
