@@ -30,12 +30,12 @@ def spec_from_functions(module: ModuleType, path: Path) -> ModelSpec:
             f"{path.name} has no @hookimpl function and not both of `fit(training)` and "
             "`sample(module, n, *, generator)`; write one or the other"
         )
-    kinds = getattr(module, "KINDS", KINDS)
+    kinds: frozenset[Any] = frozenset(getattr(module, "KINDS", KINDS))
     doc = (module.__doc__ or "").strip().splitlines()
     return ModelSpec(
         name=getattr(module, "NAME", path.stem.lower().replace("_", "-")),
         family=getattr(module, "FAMILY", "unnamed"),
-        kinds=frozenset(kinds),
+        kinds=kinds,
         implementation=_model_class(fit, sample),
         summary=doc[0] if doc else "",
     )
