@@ -98,8 +98,8 @@ class Budget:
         """The shortest text that parses to this amount.
 
         >>> str(Budget.parse("200kimg")), str(Budget.parse("1.5tflop"))
-        ('200000img', '1.5e+12flop')
+        ('200000img', '1.5e12flop')
         """
-        whole = self.amount == int(self.amount) and self.amount < 1e7
-        number = str(int(self.amount)) if whole else repr(self.amount)
-        return f"{number}{self.unit}"
+        short = f"{self.amount:g}"
+        number = short if float(short) == self.amount else repr(self.amount)
+        return f"{number.replace('e+', 'e')}{self.unit}"
