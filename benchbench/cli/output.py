@@ -66,6 +66,7 @@ class Output:
     def _tables(self) -> Tables:
         scores = self.job.scores()
         context = run_context(self.job.whole, self.job.folder)
+        self.job.folder.write_context(context)
         tables = build_tables(scores, self.specs, context)
         write_tables(tables, self.job.folder.path)
         return tables

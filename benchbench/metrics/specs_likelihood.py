@@ -17,7 +17,7 @@ class LikelihoodConfig(Config):
         48, ge=2, description="Validation examples on which σ is chosen, the first of the split."
     )
     importance_samples: int = Field(
-        256, ge=2, description="Latents drawn for each example from the fitted proposal."
+        512, ge=2, description="Latents drawn for each example from the fitted proposal."
     )
     widening: float = Field(
         1.3, ge=1, description="Half of the proposal has standard deviations this much larger."
@@ -46,7 +46,7 @@ class LikelihoodConfig(Config):
     temperatures: int = Field(32, ge=1, description="Steps from the proposal to the posterior.")
     leapfrog_steps: int = Field(3, ge=1, description="Leapfrog steps of one HMC transition.")
     prior_evaluations: int = Field(
-        2400,
+        4000,
         ge=64,
         description="Most latents whose density a costly prior is asked for, σ's choice included.",
     )

@@ -90,6 +90,15 @@ class ResultFolder:
             raise BenchError(f"{str(self.path)!r} is no result folder: it has no plan.json")
         return _read(file)
 
+    def write_context(self, context: dict[str, str]) -> None:
+        """Replace context.json: the facts that the tables of this folder state."""
+        write_json(self.path / "context.json", context)
+
+    def context(self) -> dict[str, str]:
+        """context.json, or nothing."""
+        file = self.path / "context.json"
+        return _read(file) if file.is_file() else {}
+
     def write_scores(self, rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
         """Write scores.csv and give its frame."""
         table = frame(rows)

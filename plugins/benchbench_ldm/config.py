@@ -43,7 +43,7 @@ class LDMConfig(Config):
         le=100,
     )
     learning_rate: float = Field(
-        default=2e-3, description="highest learning rate of the denoiser", gt=0, le=1
+        default=1.5e-3, description="highest learning rate of the denoiser", gt=0, le=1
     )
     batch_size: int | None = Field(
         default=None, description="latents in a batch of the prior's phase", ge=1, le=65536

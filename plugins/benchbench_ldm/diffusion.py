@@ -13,14 +13,16 @@ noise level ("Elucidating the Design Space of Diffusion-Based Generative Models"
 
 This is a reparametrisation of f, and every weighting is the article's mean squared error times a
 function of σ, so the optimum, E[Z | X], is that of the article's loss (w = 1). Noise levels are
-drawn uniformly in ln σ between σ_min and σ_max:
+drawn between σ_min and σ_max, in u = ln σ:
 
-    none         w = 1, the article's loss
-    edm          w = 1/c_out² = (σ² + 1)/σ², an equal weight on F's error at every level
-    likelihood   w = 1/σ²: a bound on −E ln p(Z) up to a constant. The bound weighs the error by
-                 dσ/σ³ = d(ln σ)/σ² ("Maximum Likelihood Training of Score-Based Diffusion
+    none         w = 1, the article's loss; uniform in u
+    edm          w = 1/c_out² = (σ² + 1)/σ², an equal weight on F's error at every level; half a
+                 sine wave in u, since there is little to learn where nearly all or nearly nothing
+                 is noise (Karras et al. draw from a normal there)
+    likelihood   w = 1/σ², uniform in u: a bound on −E ln p(Z) up to a constant, which weighs the
+                 error by dσ/σ³ = du/σ² ("Maximum Likelihood Training of Score-Based Diffusion
                  Models", Song et al., 2021; "Understanding Diffusion Objectives as the ELBO with
-                 Simple Data Augmentation", Kingma and Gao, 2023).
+                 Simple Data Augmentation", Kingma and Gao, 2023)
 """
 
 from __future__ import annotations
@@ -48,7 +50,7 @@ def inject_noise(z: Tensor, t: Tensor, *, generator: torch.Generator) -> Tensor:
 
 
 def loss_weight(weighting: Weighting, sigma: Tensor) -> Tensor:
-    """w(σ) of the squared error, for σ drawn uniformly in ln σ. sigma: (n,) > 0 -> (n,)."""
+    """w(σ) of the squared error. sigma: (n,) > 0 -> (n,)."""
     if weighting == "edm":
         return 1 + sigma**-2
     if weighting == "likelihood":
@@ -158,10 +160,12 @@ class Diffusion(nn.Module):
         return (loss_weight(self.weighting, sigma) * error).mean()
 
     def draw_sigma(self, z: Tensor, *, generator: torch.Generator) -> Tensor:
-        """Noise levels for a batch, one in each of n equal slices of ln σ: (n,)."""
+        """Noise levels for a batch, one from each of n slices of equal probability: (n,)."""
         n = z.shape[0]
         u = torch.rand(n, generator=generator, device=z.device, dtype=torch.float32)
         u = (torch.arange(n, device=z.device) + u) / n
+        if self.weighting == "edm":
+            u = (1 - 2 * u).clamp(-1, 1).acos() / math.pi
         low, high = self.sigma_min.log(), math.log(self.sigma_max)
         return (low + (high - low) * u).exp()
 

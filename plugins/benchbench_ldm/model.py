@@ -77,9 +77,9 @@ _SHORT = Sizes(
 )
 _LONG = Sizes(
     latent_dim=24,
-    width=256,
+    width=192,
     fourier=0,
-    batch_size=128,
+    batch_size=256,
     ae_share=0.3,
     ae_width=256,
     ae_batch_size=64,

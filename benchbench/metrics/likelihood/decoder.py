@@ -31,7 +31,7 @@ from benchbench.metrics.likelihood.observation import Observation
 from benchbench.metrics.likelihood.priors import MixturePrior
 from benchbench.metrics.likelihood.proposals import Proposal
 from benchbench.metrics.likelihood.refine import refine, rescaled, split
-from benchbench.metrics.likelihood.sigma import SigmaChoice, choose_sigma
+from benchbench.metrics.likelihood.sigma import SigmaChoice, choose_sigma, open_levels, pooled_sigma
 from benchbench.metrics.specs_likelihood import LikelihoodConfig
 
 __all__ = ["RELIABLE_ESS", "DecoderEstimate", "DecoderLikelihood"]
@@ -42,7 +42,7 @@ _PRIOR_FIT = 8192  # encoded samples of the model behind the stand-in of a costl
 _PIECES = 8  # products of a mode and a component of that stand-in, for each example
 _FIRST_STEPS, _KEPT_MODES = 4, 2  # descent from every start, then from the best
 _POOL = 64  # prior draws near x among which starting points are spread
-_SIGMA_ROUNDS, _COSTLY_ROUNDS = 8, 3
+_SIGMA_ROUNDS = 8
 _FIRST_SIGMA = 0.05  # at least, where the search for σ starts
 
 
@@ -180,12 +180,14 @@ class DecoderLikelihood:
         choice = choose_sigma(fitted, self._first_sigma(validation), rounds=_SIGMA_ROUNDS)
         if not self.costly:
             return choice
-        count = max(2, self._costly_budget()[0] // (len(x) * _COSTLY_ROUNDS))
-
-        def truly(sigma: float) -> Draws:
-            return self._true_prior(fitted(sigma), sigma, count, "resample/validation")
-
-        return choose_sigma(truly, choice.sigma, rounds=_COSTLY_ROUNDS)
+        levels = open_levels(fitted, choice.sigma)
+        count = max(2, self._costly_budget()[0] // (len(x) * len(levels)))
+        return pooled_sigma(
+            {
+                sigma: self._true_prior(draws, sigma, count, f"resample/validation/{k}")
+                for k, (sigma, draws) in enumerate(levels.items())
+            }
+        )
 
     def _first_sigma(self, x: Tensor) -> float:
         """Root mean square error per number of the best start, or a little where that is less."""
@@ -288,8 +290,8 @@ class DecoderLikelihood:
 
     def _costly_budget(self) -> tuple[int, int]:
         """Evaluations of a costly prior for σ's choice, and for the test examples."""
-        third = self.config.prior_evaluations // 3
-        return third, self.config.prior_evaluations - third
+        quarter = self.config.prior_evaluations // 4
+        return quarter, self.config.prior_evaluations - quarter
 
     def _generator(self, name: str) -> torch.Generator:
         return self.evaluation.generator(f"likelihood/{name}")

@@ -3,34 +3,42 @@
 The weights of one set of draws are a function of σ, so the estimate can be maximised over σ near
 the σ they were drawn at; then the proposal is fitted again there, until σ stays where it is.
 (The maximiser obeys σ² = Σ_k w_k |x − g(z_k)|²/D, the M-step of EM, but needs fewer rounds.)
+
+Where the true prior is costly its stand-in only narrows σ down: with as many latents as data
+dimensions its estimate can be nearly flat in σ while the true one is not. So the true prior is
+asked at every level of a coarse scale that the stand-in leaves open, and the draws of
+neighbouring levels are pooled:  p̂_σ = (1 − a) p̂_low,σ + a p̂_high,σ,  a from 0 to 1 between them.
 """
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from scipy.optimize import minimize_scalar
 
 from benchbench.metrics.likelihood.importance import Draws
 
-__all__ = ["FLOOR", "SigmaChoice", "choose_sigma"]
+__all__ = ["FLOOR", "SigmaChoice", "choose_sigma", "open_levels", "pooled_sigma"]
 
 # Model space has unit scale. Below the floor σ no longer changes a density that anything here can
 # tell from its limit; above the ceiling a decoder explains nothing.
 FLOOR, CEILING = 1e-3, 4.0
 _TOLERANCE = 0.01
+_OPEN_NATS = 1.0  # a level this much below the stand-in's best is closed
+_FINE = 201  # values of σ compared on pooled draws
 
 
 @dataclass(frozen=True)
 class SigmaChoice:
-    """σ in model space, rounds of refitting, and the mean log p̂ on validation (model space)."""
+    """σ in model space, how often proposals were fitted, mean validation log p̂ (model space)."""
 
     sigma: float
     rounds: int
     log_prob: float
-    ess: float
 
 
 def choose_sigma(
@@ -57,4 +65,55 @@ def choose_sigma(
         sigma = math.exp(float(found.x))
         if moved < _TOLERANCE:
             break
-    return SigmaChoice(sigma, done, -float(found.fun), float(draws.ess(sigma).mean()))
+    return SigmaChoice(sigma, done, -float(found.fun))
+
+
+def open_levels(
+    draws_at: Callable[[float], Draws], best: float, *, factor: float = 2.0, most: int = 4
+) -> dict[float, Draws]:
+    """Levels of σ around the stand-in's optimum `best` that it does not rule out, ascending.
+
+    Steps by `factor` either way, `most` at most, for as long as the mean validation log p̂ under
+    the stand-in stays within a nat of the best.
+    """
+    levels = {best: draws_at(best)}
+    peak = float(levels[best].log_prob(best).mean())
+    for direction in (factor, 1 / factor):
+        sigma = best
+        for _ in range(most):
+            sigma *= direction
+            if not FLOOR <= sigma <= CEILING:
+                break
+            draws = draws_at(sigma)
+            if float(draws.log_prob(sigma).mean()) < peak - _OPEN_NATS:
+                break
+            levels[sigma] = draws
+    return dict(sorted(levels.items()))
+
+
+def pooled_sigma(levels: dict[float, Draws], *, reach: float = 1.4) -> SigmaChoice:
+    """The σ that maximises the pooled estimate, `reach` beyond the outer levels at most.
+
+    levels: ascending σ and the draws made there, true prior included.
+    """
+    steps = [math.log(sigma) for sigma in levels]
+    low = max(math.log(FLOOR), steps[0] - math.log(reach))
+    high = min(math.log(CEILING), steps[-1] + math.log(reach))
+    scale = torch.linspace(low, high, _FINE, dtype=torch.float64).tolist()
+    values = [_pooled(levels, steps, log_sigma) for log_sigma in scale]
+    best = max(range(_FINE), key=values.__getitem__)
+    return SigmaChoice(math.exp(scale[best]), len(levels), values[best])
+
+
+def _pooled(levels: dict[float, Draws], steps: list[float], log_sigma: float) -> float:
+    """Mean log p̂ at this σ from the levels on either side of it."""
+    sigma, draws = math.exp(log_sigma), list(levels.values())
+    above = bisect.bisect_left(steps, log_sigma)
+    if above == 0 or above == len(steps):
+        return float(draws[min(above, len(steps) - 1)].log_prob(sigma).mean())
+    share = (log_sigma - steps[above - 1]) / (steps[above] - steps[above - 1])
+    if share == 1:
+        return float(draws[above].log_prob(sigma).mean())
+    lower = draws[above - 1].log_prob(sigma) + math.log1p(-share)
+    upper = draws[above].log_prob(sigma) + math.log(share)
+    return float(torch.logaddexp(lower, upper).mean())
