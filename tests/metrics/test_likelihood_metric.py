@@ -114,13 +114,18 @@ def stretched(z: Tensor) -> Tensor:
     return torch.stack([z[:, 0] + 0.2 * z[:, 1].square(), 0.5 * z[:, 1]], 1)
 
 
-def test_prior_known_by_value_only() -> None:
+@pytest.mark.parametrize("stand_in", ["good", "too wide"])
+def test_prior_known_by_value_only(stand_in: str) -> None:
+    """Against integration; σ is found also where the stand-in's own optimum is σ = 0.
+
+    It is, where it is fitted to points that carry the observation noise already.
+    """
     generator = torch.Generator().manual_seed(6)
-    angle = torch.randint(4, (9000,), generator=generator) * (math.pi / 2)
+    angle = torch.randint(4, (4800,), generator=generator) * (math.pi / 2)
     z = torch.stack([angle.cos(), angle.sin()], 1).double()
-    z = z + 0.15 * torch.randn(9000, 2, generator=generator, dtype=torch.float64)
+    z = z + 0.15 * torch.randn(4800, 2, generator=generator, dtype=torch.float64)
     clean = stretched(z)
-    x = clean + 0.1 * torch.randn(9000, 2, generator=generator, dtype=torch.float64)
+    x = clean + 0.1 * torch.randn(4800, 2, generator=generator, dtype=torch.float64)
     dataset = points(x[:800], held_out=200)
 
     def encode(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -130,15 +135,23 @@ def test_prior_known_by_value_only() -> None:
 
     model = FakeModel(dataset.info, 2, stretched, encode=encode, prior=ring_prior)
     declared = {"decode", "encode", "prior_log_prob"}
-    evaluation = FakeEvaluation(dataset, model, declared, clean[800:].float())
+    own = (clean if stand_in == "good" else x)[800:].float()
+    evaluation = FakeEvaluation(dataset, model, declared, own)
     config = LikelihoodConfig(
-        examples=40, validation_examples=100, prior_draws=4000, prior_evaluations=6000
+        examples=40, validation_examples=100, prior_draws=2000, prior_evaluations=12_000
     )
     scores = named(compute(evaluation, config))
-    assert model.prior_calls <= 6000
+    assert model.prior_calls <= 12_000
     sigma = scores["nll_sigma"].value
-    assert sigma == pytest.approx(0.1, rel=0.2)
     assert sigma is not None
+    # σ = 0.1 made the data; on these validation points the chosen σ costs little against it, and
+    # the stand-in's own choice in the second case would cost 0.4 nats.
+    validation = dataset.to_model(dataset.validation.raw[:100])
+    by_sigma = {
+        s: float(integrated(stretched, ring_prior, validation, s, reach=3.0, cells=600).mean())
+        for s in (0.1, sigma)
+    }
+    assert by_sigma[sigma] > by_sigma[0.1] - 0.05
     exact = -integrated(stretched, ring_prior, evaluation.reference(40), sigma, reach=3.0)
     assert scores["nll_nats"].value == pytest.approx(float(exact.mean()), abs=0.05)
     assert scores["nll_nats"].bound == "upper"

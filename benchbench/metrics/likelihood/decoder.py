@@ -31,7 +31,12 @@ from benchbench.metrics.likelihood.observation import Observation
 from benchbench.metrics.likelihood.priors import MixturePrior
 from benchbench.metrics.likelihood.proposals import Proposal
 from benchbench.metrics.likelihood.refine import refine, rescaled, split
-from benchbench.metrics.likelihood.sigma import SigmaChoice, choose_sigma, open_levels, pooled_sigma
+from benchbench.metrics.likelihood.sigma import (
+    SigmaChoice,
+    choose_sigma,
+    corrected_sigma,
+    open_levels,
+)
 from benchbench.metrics.specs_likelihood import LikelihoodConfig
 
 __all__ = ["RELIABLE_ESS", "DecoderEstimate", "DecoderLikelihood"]
@@ -42,7 +47,7 @@ _PRIOR_FIT = 8192  # encoded samples of the model behind the stand-in of a costl
 _PIECES = 8  # products of a mode and a component of that stand-in, for each example
 _FIRST_STEPS, _KEPT_MODES = 4, 2  # descent from every start, then from the best
 _POOL = 64  # prior draws near x among which starting points are spread
-_SIGMA_ROUNDS = 8
+_SIGMA_ROUNDS, _CORRECTIONS = 8, 6  # refits in σ's search; σ at which a costly prior is asked
 _FIRST_SIGMA = 0.05  # at least, where the search for σ starts
 
 
@@ -180,14 +185,15 @@ class DecoderLikelihood:
         choice = choose_sigma(fitted, self._first_sigma(validation), rounds=_SIGMA_ROUNDS)
         if not self.costly:
             return choice
+        count = max(2, self._costly_budget()[0] // (len(x) * _CORRECTIONS))
+
+        def correction(sigma: float) -> float:
+            draws = fitted(sigma)
+            true = self._true_prior(draws, sigma, count, "resample/validation")
+            return float((true.log_prob(sigma) - draws.log_prob(sigma)).mean())
+
         levels = open_levels(fitted, choice.sigma)
-        count = max(2, self._costly_budget()[0] // (len(x) * len(levels)))
-        return pooled_sigma(
-            {
-                sigma: self._true_prior(draws, sigma, count, f"resample/validation/{k}")
-                for k, (sigma, draws) in enumerate(levels.items())
-            }
-        )
+        return corrected_sigma(levels, correction, evaluations=_CORRECTIONS)
 
     def _first_sigma(self, x: Tensor) -> float:
         """Root mean square error per number of the best start, or a little where that is less."""
