@@ -37,13 +37,13 @@ class LDMConfig(Config):
         le=1024,
     )
     fourier_scale: float = Field(
-        default=1.5,
+        default=1.0,
         description="standard deviation of their frequencies, in cycles per unit of a latent",
         gt=0,
         le=100,
     )
-    learning_rate: float = Field(
-        default=1.5e-3, description="highest learning rate of the denoiser", gt=0, le=1
+    learning_rate: float | None = Field(
+        default=None, description="highest learning rate of the denoiser", gt=0, le=1
     )
     batch_size: int | None = Field(
         default=None, description="latents in a batch of the prior's phase", ge=1, le=65536
@@ -94,7 +94,7 @@ class LDMSampling(Config):
         default=7.0, description="noise levels are even in sigma^(1/rho)", ge=1, le=100
     )
     churn: float = Field(
-        default=0.4,
+        default=0.2,
         description="stochastic only: each step first raises its noise level by this fraction",
         gt=0,
         le=10,

@@ -47,6 +47,7 @@ class Sizes:
     width: int
     fourier: int
     batch_size: int
+    learning_rate: float
     ae_share: float
     ae_width: int
     ae_batch_size: int
@@ -67,9 +68,10 @@ class Sizes:
 
 _SHORT = Sizes(
     latent_dim=SHORT,
-    width=192,
-    fourier=64,
+    width=160,
+    fourier=128,
     batch_size=256,
+    learning_rate=3e-3,
     ae_share=0.05,
     ae_width=64,
     ae_batch_size=256,
@@ -80,6 +82,7 @@ _LONG = Sizes(
     width=192,
     fourier=0,
     batch_size=256,
+    learning_rate=1.5e-3,
     ae_share=0.3,
     ae_width=256,
     ae_batch_size=64,
@@ -134,7 +137,7 @@ class LatentDiffusion(Model):
             training.log(loss=loss.detach())
 
     def _fit_prior(self, training: Training, mean: Tensor, std: Tensor) -> None:
-        rate = self.config.learning_rate
+        rate = self.sizes.learning_rate
         noise = training.generator("diffusion")
         optimizer = _adamw(self.diffusion.denoiser, rate)
         training.track(prior_optimizer=optimizer)
