@@ -40,6 +40,15 @@ class VaeConfig(Config):
         None, ge=1, le=65_536, description="Examples in a step; all there are, if fewer."
     )
     lr: float | None = Field(None, gt=0, le=1, description="Peak learning rate of Adam.")
+    weight_decay: float | None = Field(
+        None, ge=0, le=10, description="Decoupled weight decay, times the learning rate."
+    )
+    input_noise: float | None = Field(
+        None,
+        ge=0,
+        le=10,
+        description="Standard deviation of noise on what the encoder sees in training.",
+    )
     warmup: float = Field(
         0.2, ge=0, le=1, description="Share of training over which the KL term grows to weight 1."
     )
@@ -66,6 +75,8 @@ class Settings:
     anchors: int
     batch_size: int
     lr: float
+    weight_decay: float
+    input_noise: float
     warmup: float
 
 
@@ -80,6 +91,8 @@ _POINTS: dict[str, Any] = {
     "anchors": 128,
     "batch_size": 256,
     "lr": 4e-3,
+    "weight_decay": 0.0,
+    "input_noise": 0.0,
 }
 _OTHERS: dict[str, Any] = {
     "width": 256,
@@ -90,6 +103,8 @@ _OTHERS: dict[str, Any] = {
     "anchors": 0,
     "batch_size": 128,
     "lr": 2e-3,
+    "weight_decay": 0.5,
+    "input_noise": 0.25,
 }
 
 

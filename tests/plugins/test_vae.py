@@ -232,6 +232,8 @@ def test_wide_inputs_stay_finite() -> None:
         {"width": 2},
         {"lr": 0.0},
         {"warmup": 1.5},
+        {"weight_decay": -0.1},
+        {"input_noise": -1.0},
         {"anchors": -1},
         {"batch_size": 0},
         {"encoder_depht": 2},

@@ -93,7 +93,7 @@ def test_images_are_reconstructed() -> None:
     model, training = train(dataset, 300, latent_dim=2)
     x = dataset.to_model(dataset.test.raw)
     mean, _ = model.encode(x)
-    error = (model.decode(mean) - x).square().mean()
+    error = (model.decode(mean) - x).detach().square().mean()
     assert float(error) < 0.25 * float((x - x.mean(0)).square().mean())
     assert training.spend["vae"].step == 300
 
@@ -136,3 +136,22 @@ def test_fewer_examples_than_a_batch() -> None:
     x = torch.randn(10, 3, generator=torch.Generator().manual_seed(0))
     _, training = train(data_set("signal", x[:, None], x[:, None]), 3)
     assert training.spend["vae"].img == 30
+
+
+def test_input_noise_is_for_training_alone() -> None:
+    model, _ = train(images(), 5, latent_dim=2, input_noise=0.5)
+    x = images().to_model(images().test.raw[:8])
+    first = model.elbo(x, generator=torch.Generator().manual_seed(0))
+    clean = Vae(VaeConfig(**SMALL, latent_dim=2, input_noise=0.0), model.data)
+    clean.load_state_dict(model.state_dict())
+    assert torch.equal(first, clean.elbo(x, generator=torch.Generator().manual_seed(0)))
+    without, _ = train(images(), 5, latent_dim=2, input_noise=0.0)
+    assert not torch.equal(without.variance, model.variance)
+
+
+def test_weight_decay_shrinks_the_weights() -> None:
+    def size(decay: float) -> float:
+        model, _ = train(images(), 30, weight_decay=decay)
+        return sum(float(p.detach().square().sum()) for p in model.encoder.parameters())
+
+    assert size(5.0) < size(0.0)
