@@ -40,6 +40,7 @@ COST_SPECS: list[MetricSpec] = [
                 "samples_per_second",
                 "samples/s",
                 "max",
+                label="samples/s",
                 summary="batch size over the median time of a call that draws one batch",
             ),
             ScoreSpec(

@@ -83,7 +83,10 @@ class CellRun:
                 if reason:
                     return self._skip(reason)
                 status = self._trained(status)
+            began = time.perf_counter()
             errors = self._measure()
+            spent = status.get("measure_seconds", 0.0) + time.perf_counter() - began
+            status = {**status, "measure_seconds": spent}
             final = {"status": "error", "reason": errors[0]} if errors else {"status": "done"}
         except Diverged as error:
             final = {"status": "diverged", "reason": str(error)}
