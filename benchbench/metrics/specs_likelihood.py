@@ -32,7 +32,7 @@ class LikelihoodConfig(Config):
         6, ge=1, description="Most Levenberg-Marquardt steps from each starting point."
     )
     variational_rounds: int = Field(
-        6, ge=1, description="Rounds that fit a Gaussian to the bulk around each mode."
+        8, ge=1, description="Rounds that fit a Gaussian to the bulk around each mode."
     )
     prior_draws: int = Field(
         20_000, ge=64, description="Draws from the prior that supply starting points."
@@ -43,8 +43,13 @@ class LikelihoodConfig(Config):
         description="Up to this data dimension the prior draws are proposals themselves.",
     )
     chains: int = Field(24, ge=2, description="Annealed chains for each example.")
-    temperatures: int = Field(32, ge=1, description="Steps from the proposal to the posterior.")
-    leapfrog_steps: int = Field(3, ge=1, description="Leapfrog steps of one HMC transition.")
+    temperatures: int = Field(
+        24,
+        ge=1,
+        description="Steps from the proposal to the posterior; four times as many in a second run "
+        "of the examples whose chain weights are uneven.",
+    )
+    leapfrog_steps: int = Field(4, ge=1, description="Leapfrog steps of one HMC transition.")
     prior_evaluations: int = Field(
         4000,
         ge=64,

@@ -182,9 +182,11 @@ def integrated(
     axis = (torch.arange(cells, dtype=torch.float64) + 0.5) / cells * 2 * reach - reach
     cell = math.log(2 * reach / cells) * 2
     total = torch.full((len(x),), -math.inf, dtype=torch.float64)
+    x = x.double()
     for row in axis.split(50):
         z = torch.cartesian_prod(row, axis)
-        squared = (x.double()[:, None] - decode(z)).square().sum(-1)
+        mean = decode(z)
+        squared = x.square().sum(1, keepdim=True) + mean.square().sum(1) - 2 * x @ mean.T
         log_joint = log_prior(z) - squared / (2 * sigma**2)
         total = torch.logaddexp(total, log_joint.logsumexp(1))
     return total + cell - 0.5 * x.shape[1] * math.log(2 * math.pi * sigma**2)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from benchbench.api import Evaluation, NotAvailable
-from benchbench.metrics.likelihood.ais import Schedule, annealed_log_prob
+from benchbench.metrics.likelihood.ais import Annealed, Schedule, annealed_log_prob
 from benchbench.metrics.likelihood.importance import (
     Draws,
     PriorDraws,
@@ -48,6 +48,7 @@ _PIECES = 8  # products of a mode and a component of that stand-in, for each exa
 _FIRST_STEPS, _KEPT_MODES = 4, 2  # descent from every start, then from the best
 _POOL = 64  # prior draws near x among which starting points are spread
 _SIGMA_ROUNDS, _CORRECTIONS = 8, 6  # refits in σ's search; σ at which a costly prior is asked
+_SLOWER = 4  # times as many temperatures where the weights of the chains are uneven
 _FIRST_SIGMA = 0.05  # at least, where the search for σ starts
 
 
@@ -65,6 +66,7 @@ class DecoderLikelihood:
     """The estimate for one trained model, in the order it is made.
 
     evaluation: of a model that declares decode and a prior. config: sizes of the estimators.
+    asked: latents whose density the costly prior has been asked for.
     """
 
     def __init__(self, evaluation: Evaluation, config: LikelihoodConfig) -> None:
@@ -74,6 +76,7 @@ class DecoderLikelihood:
             raise NotAvailable(f"{d} latent dimensions; the proposal's Jacobian is cut off at 256")
         self.encoded = "encode" in evaluation.capabilities
         self.costly = "standard_prior" not in evaluation.capabilities
+        self.asked = 0
         self.observation = Observation(
             self.model.decode,
             latent_dim=d,
@@ -121,11 +124,13 @@ class DecoderLikelihood:
     def _with_costly_prior(
         self, x: Tensor, proposal: Proposal, sigma: float, detail: dict[str, Any]
     ) -> DecoderEstimate:
-        count = max(2, self._costly_budget()[1] // len(x))
+        # All that σ's choice has left over.
+        count = max(2, (self.config.prior_evaluations - self.asked) // len(x))
         draws = self._true_prior(self._draws(x, proposal, "test"), sigma, count, "resample/test")
         detail |= {
             "estimator": "iwae, surrogate weights resampled" if self.encoded else "importance",
             "importance_samples": self.config.importance_samples,
+            "prior_evaluations": self.asked,
             "prior_evaluations_per_example": count,
         }
         return DecoderEstimate(draws.log_prob(sigma), draws.ess(sigma), sigma, detail)
@@ -146,27 +151,33 @@ class DecoderLikelihood:
                 "importance_samples": config.importance_samples,
                 "prior_draws": config.prior_draws,
             }
-        rows = annealed.nonzero().squeeze(1).to(x.device)
-        detail["estimator"] = _mixed_name(len(rows), len(x))
-        if len(rows):
+        detail["estimator"] = _mixed_name(int(annealed.sum()), len(x))
+        temperatures = config.temperatures
+        for attempt in range(2):
+            rows = annealed.nonzero().squeeze(1)
+            if not len(rows):
+                break
             result = annealed_log_prob(
                 self.observation,
                 self.prior,
-                x[rows],
-                proposal.rows(rows),
-                Schedule(config.chains, config.temperatures, config.leapfrog_steps),
+                x[rows.to(x.device)],
+                proposal.rows(rows.to(x.device)),
+                Schedule(config.chains, temperatures, config.leapfrog_steps),
                 sigma=sigma,
-                generator=self._generator("ais"),
+                generator=self._generator(f"ais/{attempt}"),
             )
-            log_prob[annealed], ess[annealed] = result.log_prob.cpu(), result.ess.cpu()
-            detail |= {
-                "annealed_n": len(rows),
-                "chains": config.chains,
-                "temperatures": config.temperatures,
-                "leapfrog_steps": config.leapfrog_steps,
-                "hmc_acceptance": result.acceptance,
-                "hmc_step_size": result.step_size,
-            }
+            log_prob[rows], ess[rows] = result.log_prob.cpu(), result.ess.cpu()
+            detail |= (
+                _annealing_facts(result, temperatures, config)
+                if attempt == 0
+                else {
+                    "reannealed_n": len(rows),
+                    "reannealed_temperatures": temperatures,
+                }
+            )
+            # Fresh and slower chains for the examples whose weights came out uneven.
+            annealed &= ess < RELIABLE_ESS
+            temperatures *= _SLOWER
         return DecoderEstimate(log_prob, ess, sigma, detail)
 
     # σ
@@ -185,7 +196,7 @@ class DecoderLikelihood:
         choice = choose_sigma(fitted, self._first_sigma(validation), rounds=_SIGMA_ROUNDS)
         if not self.costly:
             return choice
-        count = max(2, self._costly_budget()[0] // (len(x) * _CORRECTIONS))
+        count = max(2, self.config.prior_evaluations // (4 * _CORRECTIONS * len(x)))
 
         def correction(sigma: float) -> float:
             draws = fitted(sigma)
@@ -282,6 +293,7 @@ class DecoderLikelihood:
 
     def _true_prior(self, draws: Draws, sigma: float, count: int, name: str) -> Draws:
         def log_prior(z: Tensor) -> Tensor:
+            self.asked += len(z)
             with torch.no_grad():
                 return self.model.prior_log_prob(z.float()).double()
 
@@ -294,13 +306,21 @@ class DecoderLikelihood:
             generator=self._generator(name),
         )
 
-    def _costly_budget(self) -> tuple[int, int]:
-        """Evaluations of a costly prior for σ's choice, and for the test examples."""
-        quarter = self.config.prior_evaluations // 4
-        return quarter, self.config.prior_evaluations - quarter
-
     def _generator(self, name: str) -> torch.Generator:
         return self.evaluation.generator(f"likelihood/{name}")
+
+
+def _annealing_facts(
+    result: Annealed, temperatures: int, config: LikelihoodConfig
+) -> dict[str, Any]:
+    return {
+        "annealed_n": len(result.log_prob),
+        "chains": config.chains,
+        "temperatures": temperatures,
+        "leapfrog_steps": config.leapfrog_steps,
+        "hmc_acceptance": result.acceptance,
+        "hmc_step_size": result.step_size,
+    }
 
 
 def _mixed_name(annealed: int, n: int) -> str:

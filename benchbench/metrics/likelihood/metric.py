@@ -131,7 +131,8 @@ def _held_out(evaluation: Evaluation) -> bool:
     x = evaluation.samples(32).flatten(1).cpu()
     held = torch.cat([dataset.validation.raw, dataset.test.raw])
     stored = dataset.to_model(held).flatten(1).cpu()
-    return all(bool((stored == row).all(1).any()) for row in x)
+    # Standardised on another device, the same point may differ in its last bits.
+    return all(float((stored - row).abs().amax(1).min()) < 1e-6 for row in x)
 
 
 def _test(evaluation: Evaluation, config: LikelihoodConfig) -> Tensor:

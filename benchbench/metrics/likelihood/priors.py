@@ -12,13 +12,21 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
+if TYPE_CHECKING:
+    from sklearn.mixture import GaussianMixture
+
 __all__ = ["MixturePrior"]
 
-_COMPONENTS, _GLOBAL_SHARE = 48, 0.05
+_GLOBAL_SHARE = 0.05
+# Components and least variance (latents whitened): many sharp pieces in few dimensions, fewer and
+# smoother ones where there are too few latents to tell pieces apart.
+_MIXTURES = ((48, 1e-5), (24, 1e-5), (24, 0.05), (12, 0.05))
 
 
 @dataclass(frozen=True)
@@ -45,21 +53,10 @@ class MixturePrior:
 
         The broad component (covariance of z, doubled) keeps the tails of a proposal covered.
         """
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.mixture import GaussianMixture
-
         mean, scale = z.mean(0), z.std(0).clamp_min(1e-6)
         white = ((z - mean) / scale).cpu()
         seed = int(torch.randint(2**31 - 1, (1,), generator=generator))
-        count = max(1, min(_COMPONENTS, len(z) // (4 * z.shape[1])))
-        # k-means++ seeding, not k-means: its threaded sums are not the same bits every time.
-        fit = GaussianMixture(
-            count, reg_covar=1e-5, init_params="k-means++", max_iter=40, tol=1e-2, random_state=seed
-        )
-        with warnings.catch_warnings():
-            # EM stopped early is good enough for a proposal.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            fit.fit(white.numpy())
+        fit = _best_mixture(white.numpy(), seed)
         covariances = torch.cat([torch.from_numpy(fit.covariances_), 2 * white.T.cov()[None]])
         covariances[-1].diagonal().add_(1e-5)
         means = torch.cat([torch.from_numpy(fit.means_), torch.zeros(1, z.shape[1]).double()])
@@ -131,3 +128,31 @@ class MixturePrior:
         white = (z - self.means[c]) @ self.roots[c]
         norm = self.roots[c].diagonal().log().sum() - 0.5 * self.dim * math.log(2 * math.pi)
         return self.log_shares[c] + norm - 0.5 * white.square().sum(-1)
+
+
+def _best_mixture(white: np.ndarray, seed: int) -> GaussianMixture:
+    """Of a few sizes and floors of the variance, the one that explains a held-out fifth best."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
+    n, dim = white.shape
+    held = n // 5
+    best, best_score = None, -math.inf
+    for count, floor in _MIXTURES:
+        # k-means++ seeding, not k-means: its threaded sums are not the same bits every time.
+        fit = GaussianMixture(
+            max(1, min(count, n // (4 * dim))),
+            reg_covar=floor,
+            init_params="k-means++",
+            max_iter=30,
+            tol=1e-2,
+            random_state=seed,
+        )
+        with warnings.catch_warnings():
+            # EM stopped early is good enough for a proposal.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            fit.fit(white[held:])
+        score = fit.score(white[:held])
+        if best is None or score > best_score:
+            best, best_score = fit, score
+    return best
