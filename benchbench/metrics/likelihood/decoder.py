@@ -45,7 +45,7 @@ RELIABLE_ESS = 10.0
 _LATENT_LIMIT = 256  # a Jacobian costs one forward pass for each latent dimension
 _PRIOR_FIT = 8192  # encoded samples of the model behind the stand-in of a costly prior
 _PIECES = 8  # products of a mode and a component of that stand-in, for each example
-_FIRST_STEPS, _KEPT_MODES = 4, 2  # descent from every start, then from the best
+_FIRST_STEPS, _KEPT_MODES = 3, 2  # descent from every start, then from the best
 _POOL = 64  # prior draws near x among which starting points are spread
 _SIGMA_ROUNDS, _CORRECTIONS = 8, 6  # refits in σ's search; σ at which a costly prior is asked
 _SLOWER = 4  # times as many temperatures where the weights of the chains are uneven
@@ -93,7 +93,8 @@ class DecoderLikelihood:
         x = test.flatten(1).double()
         proposal = self._proposal(self._modes(test, choice.sigma, "test"))
         detail = {
-            "observation": "decode(z) + N(0, sigma^2 I), sigma chosen on validation",
+            "observation": "N(decode(z), σ²I)",
+            "sigma_from": "validation split",
             "sigma": choice.sigma,
             "sigma_rounds": choice.rounds,
             "validation_n": len(validation),

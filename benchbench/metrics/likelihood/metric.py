@@ -25,6 +25,7 @@ __all__ = ["compute", "nll_scores", "reliability"]
 # Share of examples whose ESS may be under RELIABLE_ESS. An example's bias is near −1/(2 ESS) nats,
 # so half of them at an ESS of 5 pull the mean by 0.05 nats.
 _MOST_BELOW = 0.5
+_EXACT = {"estimator": "exact", "observation": "the model's own density"}
 
 
 def compute(evaluation: Evaluation, config: LikelihoodConfig) -> list[Score]:
@@ -38,7 +39,7 @@ def compute(evaluation: Evaluation, config: LikelihoodConfig) -> list[Score]:
     if "log_prob" in capabilities:
         with torch.no_grad():
             log_prob = model.log_prob(_test(evaluation, config))
-        scores += nll_scores(evaluation.dataset, log_prob, "exact", {"estimator": "exact"})
+        scores += nll_scores(evaluation.dataset, log_prob, "exact", _EXACT)
     elif "decode" in capabilities and capabilities & {"standard_prior", "prior_log_prob"}:
         try:
             scores += _decoder_scores(evaluation, config)
@@ -122,7 +123,8 @@ def _true_density(evaluation: Evaluation, config: LikelihoodConfig) -> list[Scor
     if not _held_out(evaluation):
         raise NotAvailable("samples alone have no likelihood; it takes the model")
     nll = -dataset.log_prob(dataset.test.raw[: config.examples]).double().cpu()
-    return [_mean_score("nll_nats", nll, "exact", {"estimator": "true density of the data set"})]
+    detail = {"estimator": "true density of the data set", "observation": "true density"}
+    return [_mean_score("nll_nats", nll, "exact", detail)]
 
 
 def _held_out(evaluation: Evaluation) -> bool:
