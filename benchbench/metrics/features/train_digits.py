@@ -4,9 +4,10 @@
 
 Only the 1,078 training digits are trained on. The recipe was chosen among about six, on validation
 accuracy and on the corruption check; test accuracy was looked at beside them, so the figure in the
-file is not blind. On the CPU with one thread the same torch gives the same bits. The weights are an exponential average over the last few hundred
-steps; augmentation is a small random affine map and a little noise. The noise is kept mild on
-purpose: a network trained to see through it would have features that miss it.
+file is not blind. On the CPU with one thread the same torch gives the same bits. The weights are an
+exponential average over the last few hundred steps; augmentation is a small random affine map and a
+little noise. The noise is kept mild on purpose: a network trained to see through it would have
+features that miss it.
 """
 
 from __future__ import annotations
