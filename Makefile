@@ -9,7 +9,7 @@ bench: $(VENV)/.installed
 	$(BIN)/bench run --models ldm,vae,gan
 
 test: $(VENV)/.installed lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadscope
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
