@@ -10,7 +10,7 @@ __all__ = ["LIKELIHOOD_SPECS", "LikelihoodConfig"]
 
 
 class LikelihoodConfig(Config):
-    """How log p(x) is estimated; the defaults take at most about half a minute on one CPU thread."""
+    """How log p(x) is estimated; the defaults take less than half a minute on one CPU thread."""
 
     examples: int = Field(100, ge=2, description="Test examples, the first of the split.")
     validation_examples: int = Field(
