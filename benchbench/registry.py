@@ -86,6 +86,8 @@ class Registry:
                 continue
             registry._add(found, owner, dist.version if dist else "")
         for file in files:
+            if not Path(file).is_file():
+                raise UsageError(f"plugin file {str(file)!r} does not exist; give a Python file")
             path = Path(file).resolve()
             registry._add(_specs_of_file(path), str(file), "file")
             registry.files.append(path)
@@ -222,8 +224,6 @@ def _check_spec(spec: ModelSpec | DatasetSpec | MetricSpec, plugin: str) -> None
 
 
 def _specs_of_file(path: Path) -> list[ModelSpec | DatasetSpec | MetricSpec]:
-    if not path.is_file():
-        raise UsageError(f"plugin file {str(path)!r} does not exist; give a Python file")
     name = f"benchbench_file_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

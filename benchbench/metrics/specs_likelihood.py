@@ -42,16 +42,16 @@ class LikelihoodConfig(Config):
         ge=0,
         description="Up to this data dimension the prior draws are proposals themselves.",
     )
-    chains: int = Field(24, ge=2, description="Annealed chains for each example.")
+    chains: int = Field(32, ge=2, description="Annealed chains for each example.")
     temperatures: int = Field(
-        24,
+        40,
         ge=1,
         description="Steps from the proposal to the posterior; four times as many in a second run "
         "of the examples whose chain weights are uneven.",
     )
     leapfrog_steps: int = Field(4, ge=1, description="Leapfrog steps of one HMC transition.")
     prior_evaluations: int = Field(
-        4000,
+        6000,
         ge=64,
         description="Most latents whose density a costly prior is asked for, σ's choice included.",
     )
