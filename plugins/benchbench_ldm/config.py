@@ -52,7 +52,7 @@ class LDMConfig(Config):
         default=0.998, description="decay of the denoiser's moving average", ge=0, lt=1
     )
     sigma_max: float = Field(
-        default=10.0,
+        default=5.0,
         description="largest noise level, in standard deviations of the latents",
         ge=1,
         le=1000,
@@ -88,7 +88,7 @@ class LDMSampling(Config):
         description="heun: second-order, deterministic; stochastic: fresh noise before each step",
     )
     steps: int = Field(
-        default=12, description="steps from sigma_max to 0, two evaluations each", ge=1, le=10_000
+        default=16, description="steps from sigma_max to 0, two evaluations each", ge=1, le=10_000
     )
     rho: float = Field(
         default=7.0, description="noise levels are even in sigma^(1/rho)", ge=1, le=100

@@ -35,9 +35,9 @@ __all__ = ["MAX_DIM", "Trace", "autodiff_trace", "ode_log_prob"]
 
 MAX_DIM = 64
 """Latent dimensions up to which the exact trace is offered."""
-NODES = (2.5, 8.0)
+NODES = (4.0, 12.0)
 """Gauss-Legendre nodes for each unit of ln σ: at least, and at most."""
-TRACES = 48.0
+TRACES = 96.0
 """Directional derivatives for each unit of ln σ, which sets the nodes between those limits: few
 dimensions can afford to resolve the sharp splits between modes that they tend to have."""
 STEP = 0.25

@@ -68,7 +68,7 @@ class Sizes:
 
 _SHORT = Sizes(
     latent_dim=SHORT,
-    width=160,
+    width=128,
     fourier=128,
     batch_size=256,
     learning_rate=3e-3,
