@@ -27,7 +27,10 @@ class GanConfig(Config):
         "(r1r2) or on real ones (r1), one-centred between them (wgan-gp), or none.",
     )
     gamma: float | None = Field(
-        None, ge=0, le=1e4, description="Weight of the penalty at the start of training."
+        None,
+        ge=0,
+        le=1e4,
+        description="Weight of the penalty at the start of training; none: 10 for wgan-gp.",
     )
     gamma_decay: float | None = Field(
         None,
@@ -65,8 +68,8 @@ class GanConfig(Config):
     latent_fourier: int | None = Field(
         None, ge=0, le=4096, description="Random frequencies seen by the generator; 0: none."
     )
-    instance_noise: float | None = Field(
-        None,
+    instance_noise: float = Field(
+        0.0,
         ge=0,
         le=10,
         description="Standard deviation of noise on all that the critic sees, falling to 0.",
@@ -90,6 +93,8 @@ class GanConfig(Config):
         """Every option resolved for data of this kind with `dim` numbers an example."""
         latent_dim = min(dim, 16) if kind == "points" else 32
         defaults = {**(_POINTS if kind == "points" else _OTHERS), "latent_dim": latent_dim}
+        if self.penalty == "wgan-gp":
+            defaults |= {"gamma": 10.0, "gamma_decay": 1.0}  # as in its paper
         given = {f.name: getattr(self, f.name) for f in fields(Settings)}
         return Settings(**{k: defaults[k] if v is None else v for k, v in given.items()})
 
@@ -128,15 +133,14 @@ _POINTS: dict[str, Any] = {
     "gamma_decay": 0.01,
     "penalty_period": 4,
     "generator_width": 128,
-    "generator_depth": 3,
+    "generator_depth": 4,
     "critic_width": 128,
     "critic_depth": 2,
     "fourier": 64,
     "latent_fourier": 32,
-    "instance_noise": 0.0,
     "batch_size": 128,
-    "lr_generator": 1e-3,
-    "lr_critic": 1e-3,
+    "lr_generator": 1.5e-3,
+    "lr_critic": 1.5e-3,
 }
 _OTHERS: dict[str, Any] = {
     "gamma": 0.1,
@@ -148,7 +152,6 @@ _OTHERS: dict[str, Any] = {
     "critic_depth": 1,
     "fourier": 0,
     "latent_fourier": 0,
-    "instance_noise": 0.05,
     "batch_size": 64,
     "lr_generator": 1e-3,
     "lr_critic": 1e-3,

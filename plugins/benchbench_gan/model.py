@@ -13,10 +13,10 @@ an average of the generator's weights to sample from. Options and what they come
   Super-resolution", Sønderby et al., 2017 (instance noise);
 - packing: PacGAN, in `benchbench_gan.networks`.
 
-Both players step on the same scores: one pass of the critic over real and generated examples
-gives the critic's gradient and, at the same parameters, the generator's. That is simultaneous
-gradient descent, the setting of the convergence proof for these penalties (Mescheder et al.,
-2018), and saves the critic's second pass.
+Both players step on the same scores: one pass of the critic over real and over generated
+examples gives the critic's gradient and, at the same parameters, the generator's. That is
+simultaneous gradient descent, the setting of the convergence proof for these penalties
+(Mescheder et al., 2018), and saves the critic's second pass.
 """
 
 from __future__ import annotations
@@ -103,7 +103,8 @@ class Gan(Model):
         """
         kind = self.settings.loss
         real, fake = real.requires_grad_(weight > 0), fake.requires_grad_()
-        r, f = self.critic(torch.cat([real, fake])).chunk(2)
+        # Two calls, not one on both joined: the gradient in fake then costs no pass through real.
+        r, f = self.critic(real), self.critic(fake)
         pushed = None
         if push:
             target = generator_loss(kind, r.detach(), f)
