@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from benchbench_ldm.config import LDMConfig
 from benchbench_ldm.diffusion import Denoiser
 from benchbench_ldm.likelihood import MAX_DIM, autodiff_trace, ode_log_prob
 from torch import Tensor
@@ -69,11 +70,14 @@ def test_correlated_gaussian_by_automatic_traces() -> None:
     assert (value - exact).abs().max() < 0.02
 
 
-def test_mixture_in_closed_form() -> None:
+@pytest.mark.parametrize("sigma_max", [LDMConfig().sigma_max, 30.0])
+def test_mixture_in_closed_form(sigma_max: float) -> None:
     """Not Gaussian: what is left at σ_max is the third moment's share."""
     z = CENTRES[torch.arange(60) % 3] + WIDTH * torch.randn(60, 2, generator=rng())
     covariance = CENTRES.T @ CENTRES / 3 + WIDTH**2 * torch.eye(2)
-    value = ode_log_prob(mixture_denoiser, z, sigma_min=0.01, sigma_max=30.0, covariance=covariance)
+    value = ode_log_prob(
+        mixture_denoiser, z, sigma_min=0.01, sigma_max=sigma_max, covariance=covariance
+    )
     error = value - mixture_log_prob(z, WIDTH**2 + 1e-4)
     assert error.abs().max() < 0.02
 
