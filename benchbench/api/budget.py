@@ -68,7 +68,8 @@ class Budget:
         number, unit = match.group(1), match.group(2).lower()
         unit = unit if unit in _FACTORS else unit.removesuffix("s")
         if unit not in _FACTORS:
-            close = nearest(unit, _FACTORS)
+            begins = [known for known in _FACTORS if unit.startswith(known)]  # sec, minute, hours
+            close = max(begins, key=len) if begins else nearest(unit, _FACTORS)
             guess = f"; did you mean {close!r}?" if close else ";"
             raise UsageError(
                 f"unknown budget unit {match.group(2)!r} in {text!r}{guess} "
