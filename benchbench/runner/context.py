@@ -19,4 +19,4 @@ def run_context(plan: Plan, folder: ResultFolder) -> dict[str, str]:
             if key in provenance:
                 found.setdefault(key, {})[str(provenance[key])] = None
     context = {key: ", ".join(values) for key, values in found.items()}
-    return {"suite": plan.name, **context}
+    return dict(sorted({"suite": plan.name, **context}.items()))
