@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pluggy
 
@@ -22,7 +22,9 @@ from benchbench.api import (
     API_VERSION,
     CAPABILITIES,
     KINDS,
+    Assets,
     DatasetSpec,
+    ExtractorSpec,
     MetricSpec,
     ModelSpec,
     PluginError,
@@ -33,9 +35,13 @@ from benchbench.api import (
 )
 from benchbench.api.names import check_name
 
+if TYPE_CHECKING:
+    from benchbench.api import Dataset, Extractor
+
 __all__ = ["Entry", "Failure", "Registry", "resolve"]
 
-Spec = TypeVar("Spec", ModelSpec, DatasetSpec, MetricSpec)
+Spec = TypeVar("Spec", ModelSpec, DatasetSpec, ExtractorSpec, MetricSpec)
+AnySpec = ModelSpec | DatasetSpec | ExtractorSpec | MetricSpec
 
 
 @dataclass(frozen=True)
@@ -58,10 +64,11 @@ class Failure:
 
 @dataclass
 class Registry:
-    """Models, data sets and metrics by name, and the plugins that failed."""
+    """Models, data sets, extractors and metrics by name, and the plugins that failed."""
 
     models: dict[str, Entry[ModelSpec]] = field(default_factory=dict)
     datasets: dict[str, Entry[DatasetSpec]] = field(default_factory=dict)
+    extractors: dict[str, Entry[ExtractorSpec]] = field(default_factory=dict)
     metrics: dict[str, Entry[MetricSpec]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
@@ -101,6 +108,20 @@ class Registry:
         """The data set of this name; raises UsageError with the nearest name."""
         return self._get("data set", self.datasets, name)
 
+    def extractor(self, name: str) -> Entry[ExtractorSpec]:
+        """The extractor of this name; raises UsageError with the nearest name."""
+        return self._get("extractor", self.extractors, name)
+
+    def load_dataset(self, name: str, assets: Assets) -> Dataset:
+        """The data set itself; raises UsageError where its files can't be had."""
+        entry = self.dataset(name)
+        return resolve(entry.spec.implementation, entry.owner)(entry.spec, assets)
+
+    def load_extractor(self, name: str, assets: Assets) -> Extractor:
+        """The extractor itself; raises UsageError where its weights can't be had."""
+        entry = self.extractor(name)
+        return resolve(entry.spec.implementation, entry.owner)(assets)
+
     def metric(self, name: str) -> Entry[MetricSpec]:
         """The metric group of this name, or the group that emits a score of this name."""
         for entry in self.metrics.values():
@@ -125,12 +146,14 @@ class Registry:
         hint = f"Plugins that failed to load: {broken} (see `bench list plugins`)" if broken else ""
         return unknown(what, name, allowed, hint)
 
-    def _add(self, specs: list[ModelSpec | DatasetSpec | MetricSpec], owner: str, ver: str) -> None:
+    def _add(self, specs: list[AnySpec], owner: str, ver: str) -> None:
         for spec in specs:
             if isinstance(spec, ModelSpec):
                 _claim(self.models, Entry(spec, owner, ver), "model")
             elif isinstance(spec, DatasetSpec):
                 _claim(self.datasets, Entry(spec, owner, ver), "data set")
+            elif isinstance(spec, ExtractorSpec):
+                _claim(self.extractors, Entry(spec, owner, ver), "extractor")
             else:
                 self._claim_scores(spec, owner)
                 _claim(self.metrics, Entry(spec, owner, ver), "metric")
@@ -169,7 +192,7 @@ def _claim(table: dict[str, Entry[Spec]], entry: Entry[Spec], what: str) -> None
     table[name] = entry
 
 
-def _specs_of(module: ModuleType, plugin: str) -> list[ModelSpec | DatasetSpec | MetricSpec]:
+def _specs_of(module: ModuleType, plugin: str) -> list[AnySpec]:
     """The checked specs of one plugin, through a pluggy manager of its own."""
     manager = pluggy.PluginManager(hooks.GROUP)
     manager.add_hookspecs(hooks)
@@ -177,9 +200,7 @@ def _specs_of(module: ModuleType, plugin: str) -> list[ModelSpec | DatasetSpec |
     try:
         manager.check_pending()
     except pluggy.PluginValidationError as error:
-        raise PluginError(
-            f"{_one_line(error)}; the hooks are bench_models, bench_datasets and bench_metrics"
-        ) from error
+        raise PluginError(f"{_one_line(error)}; the hooks are {', '.join(_HOOKS)}") from error
     specs: list[Any] = []
     for hook, kind in _HOOKS.items():
         for answer in getattr(manager.hook, hook)():
@@ -197,11 +218,12 @@ def _specs_of(module: ModuleType, plugin: str) -> list[ModelSpec | DatasetSpec |
 _HOOKS: dict[str, Any] = {
     "bench_models": ModelSpec,
     "bench_datasets": DatasetSpec,
+    "bench_extractors": ExtractorSpec,
     "bench_metrics": MetricSpec,
 }
 
 
-def _check_spec(spec: ModelSpec | DatasetSpec | MetricSpec, plugin: str) -> None:
+def _check_spec(spec: AnySpec, plugin: str) -> None:
     if spec.api_version != API_VERSION:
         raise PluginError(
             f"{spec.name!r} of {plugin!r} is written for API version {spec.api_version}; this "
@@ -223,7 +245,7 @@ def _check_spec(spec: ModelSpec | DatasetSpec | MetricSpec, plugin: str) -> None
             )
 
 
-def _specs_of_file(path: Path) -> list[ModelSpec | DatasetSpec | MetricSpec]:
+def _specs_of_file(path: Path) -> list[AnySpec]:
     name = f"benchbench_file_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from benchbench.api.assets import Assets
 from benchbench.api.budget import UNITS, Budget, Unit
 from benchbench.api.config import Config
 from benchbench.api.errors import (
@@ -29,6 +30,7 @@ from benchbench.api.specs import (
     KINDS,
     Capability,
     DatasetSpec,
+    ExtractorSpec,
     Kind,
     MetricSpec,
     ModelSpec,
@@ -54,6 +56,7 @@ _LAZY = {
 
 __all__ = [
     "API_VERSION",
+    "Assets",
     "Bound",
     "BenchError",
     "Budget",
@@ -67,6 +70,7 @@ __all__ = [
     "Diverged",
     "Evaluation",
     "Extractor",
+    "ExtractorSpec",
     "GaussianModes",
     "KINDS",
     "Kind",

@@ -72,22 +72,32 @@ class Evaluation(abc.ABC):
     def features(self, source: Source, n: int | None = None) -> Tensor:
         """Features of samples(n) or reference(n): float64 (n, f).
 
-        By the data set's extractor; for points the coordinates themselves. Raises NotAvailable
-        where the data set has no feature space.
+        By the plan's extractor; for points the coordinates themselves. Raises NotAvailable
+        where there is no feature space.
         """
 
     @property
     @abc.abstractmethod
     def extractor(self) -> Extractor:
-        """The data set's extractor; raises NotAvailable where it has none."""
+        """The feature map of this plan; raises NotAvailable where there is none."""
 
     @abc.abstractmethod
     def extractor_detail(self) -> dict[str, Any]:
         """`{"extractor": name, "extractor_hash": digest}` (or `coordinates`) for a detail."""
 
+    @property
+    @abc.abstractmethod
+    def reader(self) -> Extractor:
+        """The data set's own extractor, which reads its labels whatever map the features come
+        from; raises NotAvailable where there is none."""
+
+    @abc.abstractmethod
+    def reader_detail(self) -> dict[str, Any]:
+        """`{"extractor": name, "extractor_hash": digest}` of the reader for a detail."""
+
     @abc.abstractmethod
     def modes(self, source: Source, n: int) -> tuple[Tensor, Tensor]:
-        """`Extractor.modes` of samples(n) or reference(n): int64 (n,), confidence (n,)."""
+        """The reader's `modes` of samples(n) or reference(n): int64 (n,), confidence (n,)."""
 
     @abc.abstractmethod
     def generator(self, name: str, device: str = "cpu") -> torch.Generator:

@@ -14,9 +14,17 @@ from __future__ import annotations
 
 import pluggy
 
-from benchbench.api.specs import DatasetSpec, MetricSpec, ModelSpec
+from benchbench.api.specs import DatasetSpec, ExtractorSpec, MetricSpec, ModelSpec
 
-__all__ = ["GROUP", "hookimpl", "hookspec", "bench_models", "bench_datasets", "bench_metrics"]
+__all__ = [
+    "GROUP",
+    "hookimpl",
+    "hookspec",
+    "bench_models",
+    "bench_datasets",
+    "bench_extractors",
+    "bench_metrics",
+]
 
 GROUP = "benchbench"
 hookspec = pluggy.HookspecMarker(GROUP)
@@ -32,6 +40,12 @@ def bench_models() -> list[ModelSpec]:
 @hookspec
 def bench_datasets() -> list[DatasetSpec]:
     """The data sets of this plugin, one spec each."""
+    return []
+
+
+@hookspec
+def bench_extractors() -> list[ExtractorSpec]:
+    """The feature extractors of this plugin, one spec each."""
     return []
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "KINDS",
     "Capability",
     "DatasetSpec",
+    "ExtractorSpec",
     "Kind",
     "MetricSpec",
     "ModelSpec",
@@ -70,10 +71,10 @@ class DatasetSpec:
     """A data set with fixed train, validation and test splits.
 
     shape: of one example, without the batch axis.
-    implementation: import path of a function `load(spec, data_dir: Path | None) -> Dataset`.
-    extractor: import path of a function `load() -> Extractor` that maps examples to the feature
-        space in which FID, precision and recall are taken; empty: the coordinates themselves
-        (points), or no such score (images without an extractor).
+    implementation: import path of a function `load(spec, assets: Assets) -> Dataset`.
+    extractor: name of the extractor that maps examples to the feature space in which FID,
+        precision and recall are taken, and that reads the labels of `LabelModes`; empty: the
+        coordinates themselves (points), or no such score (images without an extractor).
     samples: how many generated samples the mode-coverage protocol of this data set scores.
     """
 
@@ -89,6 +90,22 @@ class DatasetSpec:
 
 
 @dataclass(frozen=True)
+class ExtractorSpec:
+    """A fixed feature map of examples, and a reader of labels where it has one.
+
+    implementation: import path of a function `load(assets: Assets) -> Extractor`; it raises
+        UsageError where weights are missing and can't or may not be downloaded.
+    """
+
+    name: str
+    kinds: frozenset[Kind]
+    implementation: str | Callable[..., Any]
+    summary: str = ""
+    reference: str = ""
+    api_version: int = API_VERSION
+
+
+@dataclass(frozen=True)
 class MetricSpec:
     """A group of scores that are computed together.
 
@@ -96,6 +113,7 @@ class MetricSpec:
     scope: `variant`: once for each way of sampling a trained model; `model`: once a trained model.
     needs: `samples` (works on samples alone, so also on held-out data and on samples from
         elsewhere) or `model` (asks the trained model itself).
+    features: whether it asks for `Evaluation.features`, so that an extractor has to be there.
     """
 
     name: str
@@ -104,6 +122,7 @@ class MetricSpec:
     scores: tuple[ScoreSpec, ...]
     scope: Literal["variant", "model"] = "variant"
     needs: Literal["samples", "model"] = "samples"
+    features: bool = False
     config: type[Config] = field(default=Config)
     summary: str = ""
     reference: str = ""

@@ -11,20 +11,21 @@ from benchbench.registry import Registry
 
 __all__ = ["list_command"]
 
-TOPICS = ("models", "datasets", "metrics", "plugins")
+TOPICS = ("models", "datasets", "extractors", "metrics", "plugins")
 
 
 @click.command("list")
 @click.argument("topic", required=False)
 @click.option("--plugin", "plugins", multiple=True, help="A plugin file. Repeatable.")
 def list_command(topic: str | None, plugins: tuple[str, ...]) -> None:
-    """List models, data sets, metrics and plugins (or one TOPIC of these)."""
+    """List models, data sets, extractors, metrics and plugins (or one TOPIC of these)."""
     if topic is not None and topic not in TOPICS:
         raise unknown("topic", topic, TOPICS)
     registry = Registry.load(plugins)
     show = {
         "models": _models,
         "datasets": _datasets,
+        "extractors": _extractors,
         "metrics": _metrics,
         "plugins": _plugins,
     }
@@ -57,6 +58,14 @@ def _datasets(registry: Registry) -> None:
     _print(("data set", "kind", "shape", "what it is", "owner", "version"), rows)
 
 
+def _extractors(registry: Registry) -> None:
+    rows = [
+        (name, ", ".join(sorted(e.spec.kinds)), e.spec.summary, e.owner, e.version)
+        for name, e in sorted(registry.extractors.items())
+    ]
+    _print(("extractor", "data kinds", "what it is", "owner", "version"), rows)
+
+
 def _metrics(registry: Registry) -> None:
     rows = []
     for name, entry in registry.metrics.items():
@@ -68,7 +77,8 @@ def _metrics(registry: Registry) -> None:
 
 def _plugins(registry: Registry) -> None:
     brought: dict[tuple[str, str], list[str]] = {}
-    for table in (registry.models, registry.datasets, registry.metrics):
+    tables = (registry.models, registry.datasets, registry.extractors, registry.metrics)
+    for table in tables:
         for name, entry in table.items():
             brought.setdefault((entry.owner, entry.version), []).append(name)
     rows = [(o, v, ", ".join(names)) for (o, v), names in sorted(brought.items())]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchbench.api import UsageError
+from benchbench.api import Assets, UsageError
 
 if TYPE_CHECKING:
     from benchbench.registry import Registry
@@ -27,7 +27,10 @@ DEFAULT_SUITE = "default"
 @click.option("--metrics", help="Metrics or scores to compute (default: all).")
 @click.option("--set", "settings", multiple=True, help="A model option: ldm.width=256. Repeatable.")
 @click.option("--plugin", "plugins", multiple=True, help="A plugin file. Repeatable.")
-@click.option("--data-dir", help="Folder with local copies of data sets.")
+@click.option("--data-dir", help="Folder with local copies of data sets (also: $BENCH_DATA).")
+@click.option("--download", is_flag=True, help="Fetch data sets and weights that are not here.")
+@click.option("--extractor", help="Feature map of FID and its like (default: each data set's own).")
+@click.option("--inception-weights", help="File with Inception's weights (.pth or .safetensors).")
 @click.option("--device", help="auto (cuda, else cpu), cpu, cuda or cuda:N.")
 @click.option(
     "--jobs", type=click.IntRange(1, 1024), help="Cells at once (default: cores/threads)."
@@ -51,9 +54,9 @@ def run(suite: str | None, **options: Any) -> int:
     wanted = _with_options(base, suite is not None, options)
     registry = Registry.load(wanted.plugins)
     checked = check_suite(wanted, registry)
-    data_dir = _data_dir(options["data_dir"])
+    assets = _assets(options)
     out = Path(options["out"] or Path("results") / wanted.name)
-    return _execute(checked, registry, data_dir, out, options)
+    return _execute(checked, registry, assets, out, options)
 
 
 def _with_options(base: Suite, given: bool, options: dict[str, Any]) -> Suite:
@@ -75,7 +78,7 @@ def _with_options(base: Suite, given: bool, options: dict[str, Any]) -> Suite:
         change["seeds"] = read_seeds(options["seeds"])
     if options["metrics"] is not None:
         change["metrics"] = {name: {} for name in split_outside_brackets(options["metrics"])}
-    for name in ("budget", "device", "threads"):
+    for name in ("budget", "device", "threads", "extractor"):
         if options[name] is not None:
             change[name] = options[name]
     change["set"] = {**base.set, **_settings(options["settings"])}
@@ -96,24 +99,28 @@ def _settings(given: tuple[str, ...]) -> dict[str, str]:
     return settings
 
 
-def _data_dir(given: str | None) -> Path | None:
-    if given is None:
-        return None
-    path = Path(given)
-    if not path.is_dir():
-        raise UsageError(f"--data-dir {given!r} is not a folder; give one that exists")
-    return path.resolve()
+def _assets(options: dict[str, Any]) -> Assets:
+    data_dir, weights = options["data_dir"], options["inception_weights"]
+    if data_dir is not None and not Path(data_dir).is_dir():
+        raise UsageError(f"--data-dir {data_dir!r} is not a folder; give one that exists")
+    if weights is not None and not Path(weights).is_file():
+        raise UsageError(f"--inception-weights {weights!r} is not a file; give one that exists")
+    return Assets.of_user(
+        Path(data_dir) if data_dir else None,
+        download=options["download"],
+        weights={"inception": Path(weights)} if weights else {},
+    )
 
 
 def _execute(
-    checked: Any, registry: Registry, data_dir: Path | None, out: Path, options: dict[str, Any]
+    checked: Any, registry: Registry, assets: Assets, out: Path, options: dict[str, Any]
 ) -> int:
     from benchbench.cli.output import Output
     from benchbench.cli.progress import make_progress
     from benchbench.runner.plan import resolve_plan
     from benchbench.runner.run import Run
 
-    plan = resolve_plan(checked, registry, data_dir)
+    plan = resolve_plan(checked, registry, assets)
     job = Run(
         plan,
         registry,

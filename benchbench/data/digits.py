@@ -7,12 +7,10 @@ training, validation and test triples share no digit image.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from torch import Tensor
 
-from benchbench.api import DatasetSpec
+from benchbench.api import Assets, DatasetSpec
 from benchbench.api.data import DataInfo, Dataset, LabelModes, Split
 from benchbench.data.hashing import digest_tensors
 
@@ -42,12 +40,12 @@ def digit_splits() -> dict[str, Split]:
     return {name: Split(images[rows], labels[rows]) for name, rows in names.items()}
 
 
-def load_digits(spec: DatasetSpec, data_dir: Path | None = None) -> Dataset:
+def load_digits(spec: DatasetSpec, assets: Assets | None = None) -> Dataset:
     """Single digits: 1,078 to train on, 359 for validation, 360 for test; modes are the labels."""
     return _image_dataset(spec, digit_splits(), modes=10)
 
 
-def load_stacked(spec: DatasetSpec, data_dir: Path | None = None) -> Dataset:
+def load_stacked(spec: DatasetSpec, assets: Assets | None = None) -> Dataset:
     """Triples: 128,000 to train on, 26,000 for validation and 26,000 for test."""
     splits = {
         name: _stack(split, TRIPLES[name], seed)

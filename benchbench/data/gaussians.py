@@ -6,12 +6,11 @@ p(x) = 1/m Σ_i N(x; c_i, σ² I)
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from benchbench.api import DatasetSpec
+from benchbench.api import Assets, DatasetSpec
 from benchbench.api.data import DataInfo, Dataset, GaussianModes, Split
 from benchbench.data.hashing import digest_tensors
 
@@ -20,13 +19,13 @@ __all__ = ["load_grid25", "load_ring8", "mixture"]
 TRAIN, HELD_OUT = 100_000, 10_000
 
 
-def load_ring8(spec: DatasetSpec, data_dir: Path | None = None) -> Dataset:
+def load_ring8(spec: DatasetSpec, assets: Assets | None = None) -> Dataset:
     """8 Gaussians, σ = 0.01, on a circle of radius 1."""
     angle = torch.arange(8, dtype=torch.float64) * (2 * math.pi / 8)
     return mixture(spec, torch.stack([angle.cos(), angle.sin()], dim=1), sigma=0.01, seed=8)
 
 
-def load_grid25(spec: DatasetSpec, data_dir: Path | None = None) -> Dataset:
+def load_grid25(spec: DatasetSpec, assets: Assets | None = None) -> Dataset:
     """25 Gaussians, σ = 0.05, means {−4, −2, 0, 2, 4}²."""
     axis = torch.arange(-4, 5, 2, dtype=torch.float64)
     return mixture(spec, torch.cartesian_prod(axis, axis), sigma=0.05, seed=25)

@@ -6,8 +6,6 @@ from benchbench.api import DatasetSpec, hookimpl
 
 __all__ = ["bench_datasets"]
 
-_DIGITS_EXTRACTOR = "benchbench.metrics.features.digits"
-
 
 @hookimpl
 def bench_datasets() -> list[DatasetSpec]:
@@ -36,7 +34,7 @@ def bench_datasets() -> list[DatasetSpec]:
             kind="image",
             shape=(1, 8, 8),
             implementation="benchbench.data.digits:load_digits",
-            extractor=f"{_DIGITS_EXTRACTOR}:load_single",
+            extractor="digits-cnn",
             samples=10_000,
             summary="scikit-learn's handwritten digits, 8x8, 17 grey levels, 10 classes",
             reference="Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, 1998",
@@ -46,7 +44,7 @@ def bench_datasets() -> list[DatasetSpec]:
             kind="image",
             shape=(3, 8, 8),
             implementation="benchbench.data.digits:load_stacked",
-            extractor=f"{_DIGITS_EXTRACTOR}:load_stacked",
+            extractor="stacked-digits-cnn",
             samples=26_000,
             summary="three digits as colour channels, 1000 modes; splits share no digit image",
             reference="Metz et al., Unrolled GAN, 2017; Lin et al., PacGAN, 2018 (protocol)",

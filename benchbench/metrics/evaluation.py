@@ -37,7 +37,8 @@ class SampleEvaluation(Evaluation):
     spec: of the data set; its `samples` is kept as `protocol_samples`, how many the mode-coverage
         protocol scores.
     samples: (n, *shape) in model space, instead of a model (held-out data, a file); else None.
-    extractor: the data set's, or None where it has none.
+    extractor: the feature map, or None where there is none.
+    reader: the data set's own extractor, which reads its labels; left out: `extractor`.
     seed: of this cell and variant; every generator derives from it.
     model: trained, on `device`; put in eval mode. capabilities: what its spec declares.
     sampling: keyword arguments of `model.sample`.
@@ -50,6 +51,7 @@ class SampleEvaluation(Evaluation):
         *,
         samples: Tensor | None = None,
         extractor: Extractor | None = None,
+        reader: Extractor | None = None,
         device: torch.device | str = "cpu",
         seed: int = 0,
         model: Model | None = None,
@@ -62,6 +64,7 @@ class SampleEvaluation(Evaluation):
         self.capabilities, self.sampling = capabilities, dict(sampling or {})
         self.protocol_samples = spec.samples
         self._extractor = extractor
+        self._reader = reader or extractor
         self._model = None if model is None else model.eval()
         self._given: Tensor | None = None
         if samples is not None:
@@ -104,10 +107,17 @@ class SampleEvaluation(Evaluation):
 
     @property
     def extractor(self) -> Extractor:
-        """The data set's extractor; raises NotAvailable where it has none."""
+        """The feature map; raises NotAvailable where there is none."""
         if self._extractor is None:
             raise NotAvailable(f"{self.dataset.info.name} has no extractor")
         return self._extractor
+
+    @property
+    def reader(self) -> Extractor:
+        """The data set's own extractor; raises NotAvailable where there is none."""
+        if self._reader is None:
+            raise NotAvailable(f"{self.dataset.info.name} has no extractor that reads its labels")
+        return self._reader
 
     def extractor_detail(self) -> dict[str, Any]:
         """Name and hash of the feature map; `coordinates` for points without an extractor."""
@@ -115,8 +125,12 @@ class SampleEvaluation(Evaluation):
             return {"extractor": "coordinates"}
         return {"extractor": self.extractor.name, "extractor_hash": self.extractor.digest}
 
+    def reader_detail(self) -> dict[str, Any]:
+        """Name and hash of the reader."""
+        return {"extractor": self.reader.name, "extractor_hash": self.reader.digest}
+
     def modes(self, source: Source, n: int) -> tuple[Tensor, Tensor]:
-        """What the extractor reads in the first n rows: int64 (n,), confidence (n,)."""
+        """What the reader reads in the first n rows: int64 (n,), confidence (n,)."""
         read = self._first("modes", source, self._count(source, n), self._modes)
         return torch.cat([m for m, _ in read])[:n], torch.cat([c for _, c in read])[:n]
 
@@ -155,7 +169,7 @@ class SampleEvaluation(Evaluation):
         return self.extractor.features(self._block(source, block))
 
     def _modes(self, source: Source, block: int) -> tuple[Tensor, Tensor]:
-        return self.extractor.modes(self._block(source, block))
+        return self.reader.modes(self._block(source, block))
 
     def _block(self, source: Source, block: int) -> Tensor:
         """A block of rows; the last one of what is finite may be short."""

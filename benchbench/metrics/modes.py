@@ -126,5 +126,5 @@ def compute(evaluation: SampleEvaluation, config: ModesConfig) -> list[Score]:
         return gaussian_scores(raw, modes, detail)
     if isinstance(modes, LabelModes):
         read, confidence = evaluation.modes("samples", n)
-        return label_scores(read, confidence, modes, detail | evaluation.extractor_detail())
+        return label_scores(read, confidence, modes, detail | evaluation.reader_detail())
     raise NotAvailable(f"{evaluation.dataset.info.name} has no known modes")

@@ -56,6 +56,7 @@ QUALITY_SPECS: list[MetricSpec] = [
                 summary="squared Fréchet distance of Gaussians fitted to the extractor's features",
             ),
         ),
+        features=True,
         config=FrechetConfig,
         summary="Fréchet distance to test data in the features of the data set's extractor.",
         reference="Heusel et al., 'GANs Trained by a Two Time-Scale Update Rule Converge to a "
@@ -100,6 +101,7 @@ QUALITY_SPECS: list[MetricSpec] = [
                 summary="share of test data whose neighbourhood holds a sample",
             ),
         ),
+        features=True,
         config=PrdcConfig,
         summary="Precision, recall, density and coverage by nearest neighbours among features.",
         reference="Kynkäänniemi et al., 'Improved Precision and Recall Metric for Assessing "

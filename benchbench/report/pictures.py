@@ -9,7 +9,7 @@ from torch import Tensor
 
 from benchbench.api.data import Dataset, GaussianModes
 from benchbench.api.names import slug
-from benchbench.registry import Registry, resolve
+from benchbench.registry import Registry
 from benchbench.report.figures import comparison, mode_scatter, sample_grid
 from benchbench.report.rows import label_of
 from benchbench.report.strips import seed_strip
@@ -95,10 +95,7 @@ class Pictures:
 
     def _dataset(self, name: str) -> Dataset:
         if name not in self._datasets:
-            entry = self.registry.dataset(name)
-            load = resolve(entry.spec.implementation, entry.owner)
-            data_dir = Path(self.plan.data_dir) if self.plan.data_dir else None
-            self._datasets[name] = load(entry.spec, data_dir)
+            self._datasets[name] = self.registry.load_dataset(name, self.plan.assets)
         return self._datasets[name]
 
 

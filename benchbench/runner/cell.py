@@ -15,6 +15,7 @@ from torch import Tensor
 
 from benchbench import __version__
 from benchbench.api import (
+    Assets,
     BenchError,
     Budget,
     Diverged,
@@ -23,14 +24,16 @@ from benchbench.api import (
     NotAvailable,
     PluginError,
     Score,
+    UsageError,
 )
 from benchbench.api.data import Dataset
+from benchbench.api.evaluation import Extractor
 from benchbench.api.model import Model
 from benchbench.api.seeding import derive_seed
 from benchbench.metrics.evaluation import SampleEvaluation
 from benchbench.registry import Registry, resolve
 from benchbench.runner.checkpoint import load_state, save_state
-from benchbench.runner.plan import Cell, MetricRun
+from benchbench.runner.plan import Cell, MetricRun, NamedHash
 from benchbench.runner.scoring import all_specs, missing, rows_of
 from benchbench.runner.selection import Variant
 from benchbench.runner.training import CellTraining, Interrupted, fit_model
@@ -56,18 +59,18 @@ class CellRun:
         cell: Cell,
         registry: Registry,
         folder: CellFolder,
-        data_dir: Path | None,
+        assets: Assets,
         emit: Emit,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.cell, self.registry, self.folder = cell, registry, folder
         self.emit, self.should_stop = emit, should_stop
         self.device = torch.device(cell.device)
-        entry = registry.dataset(cell.dataset)
-        self.data_spec, self.data_owner = entry.spec, entry.owner
-        load = resolve(entry.spec.implementation, entry.owner)
-        self.dataset: Dataset = load(entry.spec, data_dir)
+        self.assets = assets
+        self.data_spec = registry.dataset(cell.dataset).spec
+        self.dataset: Dataset = registry.load_dataset(cell.dataset, assets)
         self._kept: set[str] = set()
+        self._extractors: dict[str, Extractor] = {}
         self.model: Model | None = None
         self.model_spec: ModelSpec | None = None
         if cell.model != REFERENCE_MODEL:
@@ -247,9 +250,7 @@ class CellRun:
             return _empty(spec, "error", reason), reason
 
     def _evaluation(self, variant: Variant) -> SampleEvaluation:
-        extractor = None
-        if self.data_spec.extractor:
-            extractor = resolve(self.data_spec.extractor, self.data_owner)()
+        extractor, reader = self._extractor(self.cell.extractor), self._extractor(self.cell.reader)
         samples: Tensor | None = None
         if self.model is None:
             raw = self.dataset.validation.raw.to(self.device)
@@ -259,12 +260,27 @@ class CellRun:
             self.data_spec,
             samples=samples,
             extractor=extractor,
+            reader=reader,
             device=self.device,
             seed=derive_seed(self.cell.seed, "evaluate", variant.label),
             model=self.model,
             capabilities=self.model_spec.capabilities if self.model_spec else frozenset(),
             sampling=variant.sampling,
         )
+
+    def _extractor(self, wanted: NamedHash) -> Extractor | None:
+        """The extractor of the plan, loaded once; raises UsageError if its weights changed."""
+        if not wanted.name:
+            return None
+        if wanted.name not in self._extractors:
+            found = self.registry.load_extractor(wanted.name, self.assets)
+            if found.digest != wanted.digest:
+                raise UsageError(
+                    f"extractor {wanted.name!r} has changed since the plan was made "
+                    f"({wanted.digest} then, {found.digest} now); run the same command again"
+                )
+            self._extractors[wanted.name] = found
+        return self._extractors[wanted.name]
 
     def _keep_samples(self, variant: Variant, evaluation: SampleEvaluation) -> None:
         """Write the samples that the scores were taken on, once for each way of sampling."""

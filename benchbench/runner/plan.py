@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from benchbench import __version__
-from benchbench.api import API_VERSION, Budget, MetricSpec, UsageError
+from benchbench.api import API_VERSION, Assets, Budget, MetricSpec, UsageError
 from benchbench.api.names import slug
-from benchbench.registry import Entry, Registry, resolve
+from benchbench.registry import Entry, Registry
 from benchbench.runner.selection import ModelRun, Variant, select_models
 from benchbench.runner.sources import source_hash
 from benchbench.runner.suite import Suite, describe_invalid
@@ -29,7 +29,10 @@ from benchbench.store.scores import REFERENCE_MODEL
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Cell", "MetricRun", "Plan", "check_suite", "resolve_plan"]
+__all__ = ["AUTO", "Cell", "MetricRun", "NamedHash", "Plan", "check_suite", "resolve_plan"]
+
+AUTO = "auto"
+"""As extractor: each data set's own."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,19 @@ class MetricRun:
 
 
 @dataclass(frozen=True)
+class NamedHash:
+    """An extractor by its registered name, and the digest of what it computes; "" for none."""
+
+    name: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True)
 class Cell:
     """One training and everything that is measured of it; JSON-ready through `asdict`.
 
     model: a registered name, or `REFERENCE_MODEL` for held-out real data (no training, no seed).
+    extractor, reader: the feature map and the data set's own extractor, which reads its labels.
     """
 
     dataset: str
@@ -60,7 +72,8 @@ class Cell:
     threads: int
     device: str
     precision: str
-    extractor: str
+    extractor: NamedHash
+    reader: NamedHash
     key: str
 
     @property
@@ -92,14 +105,16 @@ class Cell:
 
     def score_key(self, variant: Variant, metric: MetricRun) -> str:
         """What a score of this cell depends on."""
-        return _digest([self.key, variant.sampling, asdict(metric), self.extractor])
+        maps = [self.extractor.digest, self.reader.digest]
+        return _digest([self.key, variant.sampling, asdict(metric), maps])
 
     @classmethod
     def from_json(cls, saved: dict[str, Any]) -> Cell:
         """Read back what `asdict` wrote."""
         variants = tuple(Variant(**v) for v in saved["variants"])
         metrics = tuple(MetricRun(**m) for m in saved["metrics"])
-        return cls(**{**saved, "variants": variants, "metrics": metrics})
+        maps = {key: NamedHash(**saved[key]) for key in ("extractor", "reader")}
+        return cls(**{**saved, **maps, "variants": variants, "metrics": metrics})
 
 
 @dataclass(frozen=True)
@@ -109,7 +124,7 @@ class Plan:
     name: str
     cells: tuple[Cell, ...]
     plugins: tuple[str, ...]
-    data_dir: str | None
+    assets: Assets
     version: str = __version__
 
     def merged(self, older: Plan) -> Plan:
@@ -130,13 +145,16 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """As written to plan.json."""
-        return {**asdict(self), "cells": [asdict(cell) for cell in self.cells]}
+        cells = [asdict(cell) for cell in self.cells]
+        return {**vars(self), "cells": cells, "assets": self.assets.to_json()}
 
     @classmethod
     def from_json(cls, saved: dict[str, Any]) -> Plan:
         """Read plan.json."""
         cells = tuple(Cell.from_json(cell) for cell in saved["cells"])
-        return cls(**{**saved, "cells": cells, "plugins": tuple(saved["plugins"])})
+        assets = Assets.from_json(saved["assets"])
+        plugins = tuple(saved["plugins"])
+        return cls(**{**saved, "cells": cells, "plugins": plugins, "assets": assets})
 
 
 @dataclass(frozen=True)
@@ -153,6 +171,8 @@ def check_suite(suite: Suite, registry: Registry) -> Checked:
     """Check every name, option and number of a suite; raises UsageError; loads no torch."""
     for name in suite.datasets:
         registry.dataset(name)
+    if suite.extractor != AUTO:
+        registry.extractor(suite.extractor)
     if len(set(suite.datasets)) < len(suite.datasets):
         raise UsageError(f"a data set is named twice: {', '.join(suite.datasets)}")
     if len(set(suite.seeds)) < len(suite.seeds) or min(suite.seeds) < 0:
@@ -170,8 +190,12 @@ def check_suite(suite: Suite, registry: Registry) -> Checked:
     )
 
 
-def resolve_plan(checked: Checked, registry: Registry, data_dir: Path | None = None) -> Plan:
-    """Load the data sets once for their digests, and write every cell out with its key."""
+def resolve_plan(checked: Checked, registry: Registry, assets: Assets | None = None) -> Plan:
+    """Load the data sets once for their digests, and write every cell out with its key.
+
+    Raises UsageError where a data set or the weights of an extractor are not to be had.
+    """
+    assets = assets or Assets()
     suite = checked.suite
     device = _resolve_device(suite.device)
     precision = suite.precision
@@ -187,7 +211,9 @@ def resolve_plan(checked: Checked, registry: Registry, data_dir: Path | None = N
         precision=precision,
         machine=(_device_name(device), API_VERSION, _torch_version()),
     )
-    facts = {name: _dataset_facts(registry, name, data_dir) for name in suite.datasets}
+    featured = any(entry.spec.features for entry, _ in checked.metrics)
+    asked = suite.extractor if featured else None
+    facts = {name: _dataset_facts(registry, name, asked, assets) for name in suite.datasets}
     cells = [_reference_cell(name, fact, common) for name, fact in facts.items()]
     sources = {run.entry.spec.name: _model_source(run) for run in checked.runs}
     for seed in suite.seeds:
@@ -196,7 +222,7 @@ def resolve_plan(checked: Checked, registry: Registry, data_dir: Path | None = N
                 source = sources[run.entry.spec.name]
                 cells.append(_model_cell(name, fact, run, source, checked.budget, seed, common))
     plugins = tuple(str(path) for path in registry.files)
-    return Plan(suite.name, tuple(cells), plugins, str(data_dir) if data_dir else None)
+    return Plan(suite.name, tuple(cells), plugins, assets)
 
 
 @dataclass(frozen=True)
@@ -210,8 +236,16 @@ class _Common:
     machine: tuple[object, ...]
 
 
-def _reference_cell(dataset: str, fact: tuple[str, str], common: _Common) -> Cell:
-    digest, extractor = fact
+@dataclass(frozen=True)
+class _Facts:
+    """What a plan has to know of a data set: the digest of its data, and who reads it."""
+
+    digest: str
+    extractor: NamedHash
+    reader: NamedHash
+
+
+def _reference_cell(dataset: str, fact: _Facts, common: _Common) -> Cell:
     return Cell(
         dataset=dataset,
         model=REFERENCE_MODEL,
@@ -225,24 +259,24 @@ def _reference_cell(dataset: str, fact: tuple[str, str], common: _Common) -> Cel
         threads=common.threads,
         device=common.device,
         precision=common.precision,
-        extractor=extractor,
-        key=_digest(["held-out", digest, common.machine]),
+        extractor=fact.extractor,
+        reader=fact.reader,
+        key=_digest(["held-out", fact.digest, common.machine]),
     )
 
 
 def _model_cell(
     dataset: str,
-    fact: tuple[str, str],
+    fact: _Facts,
     run: ModelRun,
     source: str,
     budget: Budget,
     seed: int,
     common: _Common,
 ) -> Cell:
-    digest, extractor = fact
     config = run.config.model_dump(mode="json")
     training: list[Any] = [run.entry.spec.name, source, config, str(budget), budget.ceiling_seconds]
-    training += [digest, seed, common.threads, common.precision, common.machine]
+    training += [fact.digest, seed, common.threads, common.precision, common.machine]
     return Cell(
         dataset=dataset,
         model=run.entry.spec.name,
@@ -256,7 +290,8 @@ def _model_cell(
         threads=common.threads,
         device=common.device,
         precision=common.precision,
-        extractor=extractor,
+        extractor=fact.extractor,
+        reader=fact.reader,
         key=_digest(training),
     )
 
@@ -281,15 +316,23 @@ def _check_metrics(
     return checked
 
 
-def _dataset_facts(registry: Registry, name: str, data_dir: Path | None) -> tuple[str, str]:
-    """The digest of the data and of its extractor (empty where there is none)."""
-    entry = registry.dataset(name)
-    load = resolve(entry.spec.implementation, entry.owner)
-    dataset = load(entry.spec, data_dir)
-    extractor = ""
-    if entry.spec.extractor:
-        extractor = resolve(entry.spec.extractor, entry.owner)().digest
-    return dataset.digest, extractor
+def _dataset_facts(registry: Registry, name: str, asked: str | None, assets: Assets) -> _Facts:
+    """asked: the extractor of the suite (`auto`: the data set's own), or None if none is used."""
+    from benchbench.api.data import LabelModes
+
+    spec = registry.dataset(name).spec
+    dataset = registry.load_dataset(name, assets)
+    features = spec.extractor if asked == AUTO else asked or ""
+    if features and spec.kind not in registry.extractor(features).spec.kinds:
+        features = spec.extractor
+    reader = spec.extractor if isinstance(dataset.modes, LabelModes) else ""
+    maps = {
+        name: NamedHash(name, registry.load_extractor(name, assets).digest)
+        for name in (features, reader)
+        if name
+    }
+    none = NamedHash()
+    return _Facts(dataset.digest, maps.get(features, none), maps.get(reader, none))
 
 
 def _model_source(run: ModelRun) -> str:

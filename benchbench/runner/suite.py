@@ -35,6 +35,7 @@ class Suite(BaseModel):
     seeds: tuple[int, ...] = Field((0,), min_length=1, max_length=MAX_SEEDS)
     budget: str = "2e12flop"
     ceiling_seconds: float | None = Field(None, gt=0)
+    extractor: str = "auto"
     metrics: dict[str, dict[str, Any]] = Field(default_factory=dict)
     set: dict[str, Any] = Field(default_factory=dict)
     threads: int = Field(1, ge=1, le=1024)

@@ -54,8 +54,7 @@ def _run(out: Path, key: str, emit: Any, stop: threading.Event) -> int:
     files = folder.cell(cell.folder)
     try:
         registry = Registry.load(plan.plugins)
-        data_dir = Path(plan.data_dir) if plan.data_dir else None
-        status = CellRun(cell, registry, files, data_dir, emit, stop.is_set).run()
+        status = CellRun(cell, registry, files, plan.assets, emit, stop.is_set).run()
     except Exception as error:
         known = isinstance(error, BenchError)
         text = str(error) if known else f"{type(error).__name__}: {error}"

@@ -19,6 +19,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from benchbench.api import Assets
 from benchbench.api.evaluation import Extractor
 
 __all__ = ["WEIGHTS", "DigitExtractor", "DigitNet", "load_single", "load_stacked"]
@@ -97,12 +98,12 @@ class DigitExtractor(Extractor):
             return [self.net(batch) for batch in digits.split(BATCH)]
 
 
-def load_single() -> DigitExtractor:
+def load_single(assets: Assets | None = None) -> DigitExtractor:
     """The extractor of `digits`: (n, 1, 8, 8), 64 features, 10 modes."""
     return DigitExtractor(_load(), channels=1)
 
 
-def load_stacked() -> DigitExtractor:
+def load_stacked(assets: Assets | None = None) -> DigitExtractor:
     """The extractor of `stacked-digits`: (n, 3, 8, 8), 192 features, 1000 modes."""
     return DigitExtractor(_load(), channels=3)
 

@@ -1,0 +1,73 @@
+"""Files that do not come with the bench: where to look for them, and whether to download.
+
+Data sets and extractors are loaded with an `Assets`. The network is touched only where the user
+asked for it with `--download`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = ["DATA_VARIABLE", "Assets", "default_cache"]
+
+DATA_VARIABLE = "BENCH_DATA"
+"""Environment variable with folders of local data sets, separated as in PATH."""
+
+
+def default_cache() -> Path:
+    """Where downloads and decoded files are kept: $XDG_CACHE_HOME or ~/.cache, /benchbench."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "benchbench"
+
+
+@dataclass(frozen=True)
+class Assets:
+    """What the user said about files outside the bench.
+
+    folders: searched in this order for local copies of data sets.
+    download: whether missing files may be fetched.
+    cache: where fetched files are kept.
+    weights: weight files that the user named, by extractor.
+    """
+
+    folders: tuple[Path, ...] = ()
+    download: bool = False
+    cache: Path = field(default_factory=default_cache)
+    weights: Mapping[str, Path] = field(default_factory=dict)
+
+    @classmethod
+    def of_user(
+        cls,
+        data_dir: Path | None = None,
+        *,
+        download: bool = False,
+        weights: Mapping[str, Path] | None = None,
+    ) -> Assets:
+        """`data_dir` first, then the folders of $BENCH_DATA."""
+        named = os.environ.get(DATA_VARIABLE, "").split(os.pathsep)
+        folders = [*([data_dir] if data_dir else []), *(Path(name) for name in named if name)]
+        absolute = {name: path.resolve() for name, path in (weights or {}).items()}
+        return cls(tuple(folder.resolve() for folder in folders), download, weights=absolute)
+
+    def to_json(self) -> dict[str, Any]:
+        """As written to a plan."""
+        return {
+            "folders": [str(folder) for folder in self.folders],
+            "download": self.download,
+            "cache": str(self.cache),
+            "weights": {name: str(path) for name, path in self.weights.items()},
+        }
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> Assets:
+        """Read back what `to_json` wrote."""
+        return cls(
+            folders=tuple(Path(folder) for folder in saved["folders"]),
+            download=saved["download"],
+            cache=Path(saved["cache"]),
+            weights={name: Path(path) for name, path in saved["weights"].items()},
+        )
