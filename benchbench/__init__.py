@@ -1,3 +1,3 @@
 """benchbench: a plugin-based benchmark of generative models under an equal budget."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -36,7 +36,6 @@ def _render(folders: list[Path], form: str) -> str:
     from benchbench.registry import Registry
     from benchbench.report.renderers import to_csv, to_latex, to_markdown, to_rich
     from benchbench.report.tables import build_tables
-    from benchbench.runner.plan import Plan
     from benchbench.runner.scoring import all_specs
     from benchbench.store.folder import ResultFolder
     from benchbench.store.scores import IDENTITY, read_scores
@@ -47,8 +46,8 @@ def _render(folders: list[Path], form: str) -> str:
         raise UsageError(str(error)) from None
     scores = pd.concat(frames, ignore_index=True).drop_duplicates(list(IDENTITY), keep="last")
     results = ResultFolder(folders[0])
-    plan = Plan.from_json(results.plan())
-    registry = Registry.load(path for path in plan.plugins if Path(path).is_file())
+    plugins = results.plan().get("plugins", [])
+    registry = Registry.load(path for path in plugins if Path(path).is_file())
     tables = build_tables(scores, all_specs(registry), results.context())
     if form != "text":
         return {"md": to_markdown, "latex": to_latex, "csv": to_csv}[form](tables)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from benchbench import __version__
-from benchbench.api import API_VERSION, Assets, Budget, MetricSpec, UsageError
+from benchbench.api import API_VERSION, Assets, BenchError, Budget, MetricSpec, UsageError
 from benchbench.api.names import slug
 from benchbench.registry import Entry, Registry
 from benchbench.runner.selection import ModelRun, Variant, select_models
@@ -150,11 +150,23 @@ class Plan:
 
     @classmethod
     def from_json(cls, saved: dict[str, Any]) -> Plan:
-        """Read plan.json."""
-        cells = tuple(Cell.from_json(cell) for cell in saved["cells"])
-        assets = Assets.from_json(saved["assets"])
-        plugins = tuple(saved["plugins"])
-        return cls(**{**saved, "cells": cells, "plugins": plugins, "assets": assets})
+        """Read plan.json; raises BenchError where this version did not write it."""
+        version = saved.get("version")
+        if version != __version__:
+            raise BenchError(
+                f"the plan was written by benchbench {version}, this is {__version__}; give "
+                "another --out, or --fresh to begin again"
+            )
+        try:
+            cells = tuple(Cell.from_json(cell) for cell in saved["cells"])
+            assets = Assets.from_json(saved["assets"])
+            plugins = tuple(saved["plugins"])
+            return cls(**{**saved, "cells": cells, "plugins": plugins, "assets": assets})
+        except (KeyError, TypeError, AttributeError) as error:
+            raise BenchError(
+                f"plan.json is damaged ({type(error).__name__}: {error}); give another --out, or "
+                "--fresh to begin again"
+            ) from error
 
 
 @dataclass(frozen=True)

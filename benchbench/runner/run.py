@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from benchbench import __version__
-from benchbench.api import BenchError, UsageError
+from benchbench.api import UsageError
 from benchbench.registry import Registry
 from benchbench.runner.local import LocalExecutor, Outcome
 from benchbench.runner.plan import Cell, Plan
@@ -117,11 +116,5 @@ class Run:
         if self.fresh:
             shutil.rmtree(self.folder.path / "cells", ignore_errors=True)
         elif (self.folder.path / "plan.json").is_file():
-            older = self.folder.plan()
-            if older.get("version") != __version__:
-                raise BenchError(
-                    f"{str(self.folder.path)!r} was written by benchbench "
-                    f"{older.get('version')}, this is {__version__}; give another --out or --fresh"
-                )
-            self.whole = self.plan.merged(Plan.from_json(older))
+            self.whole = self.plan.merged(Plan.from_json(self.folder.plan()))
         self.folder.write_plan(self.whole.to_json())
