@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchbench.api.errors import UsageError
+
 __all__ = ["DATA_VARIABLE", "Assets", "default_cache"]
 
 DATA_VARIABLE = "BENCH_DATA"
@@ -52,6 +54,37 @@ class Assets:
         folders = [*([data_dir] if data_dir else []), *(Path(name) for name in named if name)]
         absolute = {name: path.resolve() for name, path in (weights or {}).items()}
         return cls(tuple(folder.resolve() for folder in folders), download, weights=absolute)
+
+    def find(self, *relative: str) -> Path | None:
+        """The first of these relative paths that exists in one of the folders, in their order."""
+        candidates = (folder / name for folder in self.folders for name in relative)
+        return next((path for path in candidates if path.exists()), None)
+
+    def fetch(self, url: str, *, sha256: str, name: str, size: int, ways: str = "") -> Path:
+        """The file behind `url`, from the cache or, where the user asked for it, the network.
+
+        sha256, size: of the whole file (hexadecimal; bytes). A file in the cache is checked
+            before it is used, and replaced if it is damaged.
+        name: the file's place in the cache, relative, such as `mnist/train-images.gz`.
+        ways: other ways to get it, for the error message.
+        Raises UsageError where the file is not here and may not be downloaded, BenchError where
+        the download fails.
+        """
+        from benchbench.api.download import download, mebibytes
+        from benchbench.api.files import file_digest
+
+        target = self.cache / name
+        whole = target.is_file() and target.stat().st_size == size
+        if whole and file_digest(target) == sha256:
+            return target
+        if not self.download:
+            state = f"is damaged ({str(target)!r})" if target.exists() else "is not here"
+            other = f", or {ways}" if ways else ""
+            raise UsageError(
+                f"{name} {state}; give --download to fetch it ({mebibytes(size)} from {url}){other}"
+            )
+        download(url, target, sha256=sha256, size=size)
+        return target
 
     def to_json(self) -> dict[str, Any]:
         """As written to a plan."""

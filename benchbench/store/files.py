@@ -1,37 +1,14 @@
-"""Writing a file so that a reader sees the old content or the new, never a part of either."""
+"""Bytes, text and JSON written so that a reader sees the old content or the new."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchbench.api.files import write_atomic
+
 __all__ = ["read_json", "write_atomic", "write_bytes_atomic", "write_json", "write_text_atomic"]
-
-
-def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, flush it to disk, then rename it.
-
-    On any error the temporary file is removed and `path` keeps its old content.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        _flush(temporary)
-        temporary.chmod(0o644)
-        os.replace(temporary, path)
-        _flush(path.parent)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
 
 
 def write_bytes_atomic(path: Path, content: bytes) -> None:
@@ -55,11 +32,3 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not readable as JSON: {error}") from error
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
