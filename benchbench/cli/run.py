@@ -24,6 +24,7 @@ DEFAULT_SUITE = "default"
 @click.option("--datasets", help="Data sets, as in: grid25,stacked-digits.")
 @click.option("--seeds", help="Seeds, as in: 0,1,2 or 0-4.")
 @click.option("--budget", help="For each training: 60s, 2e12flop, 200kimg or 5000step.")
+@click.option("--fractions", help="Also score at these parts of the budget, as in: 0.25,0.5,0.75.")
 @click.option("--metrics", help="Metrics or scores to compute (default: all).")
 @click.option("--set", "settings", multiple=True, help="A model option: ldm.width=256. Repeatable.")
 @click.option("--plugin", "plugins", multiple=True, help="A plugin file. Repeatable.")
@@ -78,6 +79,8 @@ def _with_options(base: Suite, given: bool, options: dict[str, Any]) -> Suite:
         change["seeds"] = read_seeds(options["seeds"])
     if options["metrics"] is not None:
         change["metrics"] = {name: {} for name in split_outside_brackets(options["metrics"])}
+    if options["fractions"] is not None:
+        change["fractions"] = split_outside_brackets(options["fractions"])
     for name in ("budget", "device", "threads", "extractor"):
         if options[name] is not None:
             change[name] = options[name]

@@ -11,39 +11,27 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from benchbench import __version__
 from benchbench.api import (
     Assets,
-    BenchError,
     Budget,
     Diverged,
-    MetricSpec,
     ModelSpec,
-    NotAvailable,
     PluginError,
-    Score,
-    UsageError,
 )
-from benchbench.api.data import Dataset
-from benchbench.api.evaluation import Extractor
 from benchbench.api.model import Model
 from benchbench.api.seeding import derive_seed
-from benchbench.metrics.evaluation import SampleEvaluation
 from benchbench.registry import Registry, resolve
 from benchbench.runner.checkpoint import load_state, save_state
-from benchbench.runner.plan import Cell, MetricRun, NamedHash
-from benchbench.runner.scoring import all_specs, missing, rows_of
-from benchbench.runner.selection import Variant
+from benchbench.runner.measuring import Emit, Measuring
+from benchbench.runner.plan import Cell
 from benchbench.runner.training import CellTraining, Interrupted, fit_model
 from benchbench.store.folder import CellFolder
-from benchbench.store.samples import read_samples, write_samples
 from benchbench.store.scores import REFERENCE_MODEL
 
 __all__ = ["CellRun"]
 
-Emit = Callable[[dict[str, Any]], None]
 CHECKPOINT_SECONDS = 120.0
 
 
@@ -66,15 +54,13 @@ class CellRun:
         self.cell, self.registry, self.folder = cell, registry, folder
         self.emit, self.should_stop = emit, should_stop
         self.device = torch.device(cell.device)
-        self.assets = assets
-        self.data_spec = registry.dataset(cell.dataset).spec
-        self.dataset: Dataset = registry.load_dataset(cell.dataset, assets)
-        self._kept: set[str] = set()
-        self._extractors: dict[str, Extractor] = {}
         self.model: Model | None = None
         self.model_spec: ModelSpec | None = None
         if cell.model != REFERENCE_MODEL:
             self.model_spec = registry.model(cell.model).spec
+        self.measuring = Measuring(cell, registry, folder, assets, emit, self.model_spec)
+        self.dataset = self.measuring.dataset
+        self._snapshots = list(cell.fractions)
 
     def run(self) -> dict[str, Any]:
         """Do all that is missing; the final status, as in cell.json."""
@@ -84,10 +70,13 @@ class CellRun:
             if self.model_spec is not None:
                 reason = self._unserved()
                 if reason:
-                    return self._skip(reason)
+                    self.measuring.skip(reason)
+                    skipped = {"status": "skipped", "reason": reason, "cell": asdict(self.cell)}
+                    self.folder.write_status(skipped)
+                    return skipped
                 status = self._trained(status)
             began = time.perf_counter()
-            errors = self._measure()
+            errors = self.measuring.scores(self.model, self.should_stop)
             spent = status.get("measure_seconds", 0.0) + time.perf_counter() - began
             status = {**status, "measure_seconds": spent}
             final = {"status": "error", "reason": errors[0]} if errors else {"status": "done"}
@@ -103,10 +92,10 @@ class CellRun:
 
     def _unserved(self) -> str:
         assert self.model_spec is not None
-        if self.data_spec.kind in self.model_spec.kinds:
+        if self.dataset.info.kind in self.model_spec.kinds:
             return ""
         served = ", ".join(sorted(self.model_spec.kinds))
-        return f"{self.cell.model} serves {served}; {self.cell.dataset} is {self.data_spec.kind}"
+        return f"{self.cell.model} serves {served}; {self.cell.dataset} is {self.dataset.info.kind}"
 
     def _trained(self, status: dict[str, Any]) -> dict[str, Any]:
         """Train, or load the model that was trained before; fills `self.model`."""
@@ -156,6 +145,7 @@ class CellRun:
         if not isinstance(model, Model):
             raise PluginError(f"{cell.model}: the implementation is no benchbench.api.Model")
         training.attach(model)
+        self._building = model
         return model, training
 
     def _on_log(self, line: dict[str, Any]) -> None:
@@ -163,6 +153,11 @@ class CellRun:
         self.emit({"event": "train", **line})
 
     def _on_step(self) -> None:
+        while self._snapshots and self._training.ledger.fraction >= self._snapshots[0]:
+            fraction = self._snapshots.pop(0)
+            if not self._building.built_in_fit:
+                with self._training.paused():
+                    self.measuring.snapshot(self._building, fraction)
         stop = self.should_stop()
         if not stop and time.monotonic() - self._saved_at < CHECKPOINT_SECONDS:
             return
@@ -199,110 +194,6 @@ class CellRun:
             "threads": torch.get_num_threads(),
             "precision": self.cell.precision,
         }
-
-    # --- measuring -----------------------------------------------------------------------------
-
-    def _measure(self) -> list[str]:
-        """Compute each missing score; the reasons of those that failed."""
-        errors: list[str] = []
-        evaluations: dict[str, SampleEvaluation] = {}
-        specs = all_specs(self.registry)
-        for variant, metric, spec in missing(self.cell, self.folder, self.registry):
-            if self.should_stop():
-                raise Interrupted
-            if variant.label not in evaluations:
-                evaluations = {variant.label: self._evaluation(variant)}
-            self.emit({"event": "measure", "metric": metric.name, "variant": variant.label})
-            began = time.perf_counter()
-            scores, error = self._compute(evaluations[variant.label], metric, spec)
-            if error:
-                errors.append(error)
-            else:
-                if spec.scope == "variant":
-                    self._keep_samples(variant, evaluations[variant.label])
-                rows = rows_of(self.cell, variant, scores, specs)
-                self.folder.add_scores(self.cell.score_key(variant, metric), rows)
-            seconds = time.perf_counter() - began
-            self.emit({"event": "measured", "metric": metric.name, "seconds": seconds})
-        return errors
-
-    def _compute(
-        self, evaluation: SampleEvaluation, metric: MetricRun, spec: MetricSpec
-    ) -> tuple[list[Score], str]:
-        owner = self.registry.metric(metric.name).owner
-        try:
-            if self.data_spec.kind not in spec.kinds:
-                raise NotAvailable(
-                    f"{metric.name} serves {', '.join(sorted(spec.kinds))}; "
-                    f"{self.cell.dataset} is {self.data_spec.kind}"
-                )
-            compute = resolve(spec.implementation, owner)
-            with torch.random.fork_rng(devices=[]):
-                return compute(evaluation, spec.config.model_validate(metric.config)), ""
-        except NotAvailable as error:
-            return _empty(spec, "skipped", str(error)), ""
-        except Diverged:
-            raise
-        except Exception as error:
-            known = isinstance(error, BenchError)
-            text = str(error) if known else f"{type(error).__name__}: {error}"
-            reason = f"{metric.name}: {' '.join(text.split())}"
-            return _empty(spec, "error", reason), reason
-
-    def _evaluation(self, variant: Variant) -> SampleEvaluation:
-        extractor, reader = self._extractor(self.cell.extractor), self._extractor(self.cell.reader)
-        samples: Tensor | None = None
-        if self.model is None:
-            raw = self.dataset.validation.raw.to(self.device)
-            samples = self.dataset.to_model(raw)
-        return SampleEvaluation(
-            self.dataset,
-            self.data_spec,
-            samples=samples,
-            extractor=extractor,
-            reader=reader,
-            device=self.device,
-            seed=derive_seed(self.cell.seed, "evaluate", variant.label),
-            model=self.model,
-            capabilities=self.model_spec.capabilities if self.model_spec else frozenset(),
-            sampling=variant.sampling,
-        )
-
-    def _extractor(self, wanted: NamedHash) -> Extractor | None:
-        """The extractor of the plan, loaded once; raises UsageError if its weights changed."""
-        if not wanted.name:
-            return None
-        if wanted.name not in self._extractors:
-            found = self.registry.load_extractor(wanted.name, self.assets)
-            if found.digest != wanted.digest:
-                raise UsageError(
-                    f"extractor {wanted.name!r} has changed since the plan was made "
-                    f"({wanted.digest} then, {found.digest} now); run the same command again"
-                )
-            self._extractors[wanted.name] = found
-        return self._extractors[wanted.name]
-
-    def _keep_samples(self, variant: Variant, evaluation: SampleEvaluation) -> None:
-        """Write the samples that the scores were taken on, once for each way of sampling."""
-        path, key = self.folder.samples(variant.label), f"{self.cell.key} {variant.label}"
-        if variant.label not in self._kept and read_samples(path, key, 1) is None:
-            n = evaluation.protocol_samples
-            n = n if evaluation.available is None else min(n, evaluation.available)
-            write_samples(path, self.dataset.to_raw(evaluation.samples(n)), key)
-        self._kept.add(variant.label)
-
-    def _skip(self, reason: str) -> dict[str, Any]:
-        specs = all_specs(self.registry)
-        for variant, metric, spec in missing(self.cell, self.folder, self.registry):
-            rows = rows_of(self.cell, variant, _empty(spec, "skipped", reason), specs)
-            self.folder.add_scores(self.cell.score_key(variant, metric), rows)
-        status = {"status": "skipped", "reason": reason, "cell": asdict(self.cell)}
-        self.folder.write_status(status)
-        return status
-
-
-def _empty(spec: MetricSpec, status: Any, reason: str) -> list[Score]:
-    return [Score(score.name, None, status=status, reason=reason) for score in spec.scores]
 
 
 def _processor() -> str:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -21,13 +20,11 @@ from benchbench import __version__
 from benchbench.api import API_VERSION, Assets, BenchError, Budget, MetricSpec, UsageError
 from benchbench.api.names import slug
 from benchbench.registry import Entry, Registry
+from benchbench.runner.device import device_name, resolve_device, torch_version
 from benchbench.runner.selection import ModelRun, Variant, select_models
 from benchbench.runner.sources import source_hash
 from benchbench.runner.suite import Suite, describe_invalid
 from benchbench.store.scores import REFERENCE_MODEL
-
-if TYPE_CHECKING:
-    import torch
 
 __all__ = ["AUTO", "Cell", "MetricRun", "NamedHash", "Plan", "check_suite", "resolve_plan"]
 
@@ -57,6 +54,7 @@ class Cell:
     """One training and everything that is measured of it; JSON-ready through `asdict`.
 
     model: a registered name, or `REFERENCE_MODEL` for held-out real data (no training, no seed).
+    fractions: parts of the budget after which the model is scored on the way.
     extractor, reader: the feature map and the data set's own extractor, which reads its labels.
     """
 
@@ -68,6 +66,7 @@ class Cell:
     budget: str
     ceiling_seconds: float | None
     seed: int | None
+    fractions: tuple[float, ...]
     metrics: tuple[MetricRun, ...]
     threads: int
     device: str
@@ -103,10 +102,10 @@ class Cell:
             self, variants=(*self.variants, *variants), metrics=(*self.metrics, *metrics)
         )
 
-    def score_key(self, variant: Variant, metric: MetricRun) -> str:
+    def score_key(self, variant: Variant, metric: MetricRun, fraction: float = 1.0) -> str:
         """What a score of this cell depends on."""
         maps = [self.extractor.digest, self.reader.digest]
-        return _digest([self.key, variant.sampling, asdict(metric), maps])
+        return _digest([self.key, variant.sampling, asdict(metric), maps, fraction])
 
     @classmethod
     def from_json(cls, saved: dict[str, Any]) -> Cell:
@@ -114,7 +113,8 @@ class Cell:
         variants = tuple(Variant(**v) for v in saved["variants"])
         metrics = tuple(MetricRun(**m) for m in saved["metrics"])
         maps = {key: NamedHash(**saved[key]) for key in ("extractor", "reader")}
-        return cls(**{**saved, **maps, "variants": variants, "metrics": metrics})
+        lists = {"variants": variants, "metrics": metrics, "fractions": tuple(saved["fractions"])}
+        return cls(**{**saved, **maps, **lists})
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ def resolve_plan(checked: Checked, registry: Registry, assets: Assets | None = N
     """
     assets = assets or Assets()
     suite = checked.suite
-    device = _resolve_device(suite.device)
+    device = resolve_device(suite.device)
     precision = suite.precision
     if precision == "auto":
         precision = "bfloat16" if device.type == "cuda" else "float32"
@@ -218,10 +218,11 @@ def resolve_plan(checked: Checked, registry: Registry, assets: Assets | None = N
             MetricRun(entry.spec.name, config, source_hash(entry.spec.implementation))
             for entry, config in checked.metrics
         ),
+        fractions=suite.fractions,
         threads=suite.threads,
         device=str(device),
         precision=precision,
-        machine=(_device_name(device), API_VERSION, _torch_version()),
+        machine=(device_name(device), API_VERSION, torch_version()),
     )
     featured = any(entry.spec.features for entry, _ in checked.metrics)
     asked = suite.extractor if featured else None
@@ -242,6 +243,7 @@ class _Common:
     """What all cells of a plan share."""
 
     metrics: tuple[MetricRun, ...]
+    fractions: tuple[float, ...]
     threads: int
     device: str
     precision: str
@@ -267,6 +269,7 @@ def _reference_cell(dataset: str, fact: _Facts, common: _Common) -> Cell:
         budget="",
         ceiling_seconds=None,
         seed=None,
+        fractions=(),
         metrics=common.metrics,
         threads=common.threads,
         device=common.device,
@@ -289,6 +292,8 @@ def _model_cell(
     config = run.config.model_dump(mode="json")
     training: list[Any] = [run.entry.spec.name, source, config, str(budget), budget.ceiling_seconds]
     training += [fact.digest, seed, common.threads, common.precision, common.machine]
+    # Snapshots leave the training as it is, but can only be taken while it runs.
+    training += [common.fractions] if common.fractions else []
     return Cell(
         dataset=dataset,
         model=run.entry.spec.name,
@@ -298,6 +303,7 @@ def _model_cell(
         budget=str(budget),
         ceiling_seconds=budget.ceiling_seconds,
         seed=seed,
+        fractions=common.fractions,
         metrics=common.metrics,
         threads=common.threads,
         device=common.device,
@@ -350,37 +356,6 @@ def _dataset_facts(registry: Registry, name: str, asked: str | None, assets: Ass
 def _model_source(run: ModelRun) -> str:
     harness = ("benchbench.runner.training", "benchbench.nn")
     return _digest([source_hash(run.entry.spec.implementation), *map(source_hash, harness)])
-
-
-def _resolve_device(given: str) -> torch.device:
-    import torch
-
-    available = torch.cuda.is_available()
-    if given == "auto":
-        return torch.device("cuda", 0) if available else torch.device("cpu")
-    device = torch.device(given)
-    if device.type == "cuda":
-        if not available:
-            raise UsageError(f"device {given!r} is not available: no CUDA here; use auto or cpu")
-        index = device.index or 0
-        if index >= torch.cuda.device_count():
-            raise UsageError(
-                f"device {given!r} does not exist; there are {torch.cuda.device_count()} GPUs"
-            )
-        return torch.device("cuda", index)
-    return device
-
-
-def _device_name(device: torch.device) -> str:
-    import torch
-
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
-
-
-def _torch_version() -> str:
-    import torch
-
-    return torch.__version__
 
 
 def _digest(parts: Iterable[Any]) -> str:

@@ -12,7 +12,7 @@ from benchbench.runner.selection import Variant
 from benchbench.store.folder import CellFolder, ResultFolder
 from benchbench.store.scores import score_row
 
-__all__ = ["SPEND_SPECS", "all_specs", "collect_rows", "missing", "rows_of", "units"]
+__all__ = ["SPEND_SPECS", "all_specs", "at_snapshot", "collect_rows", "missing", "rows_of", "units"]
 
 TRAINED = Variant("", {})
 """Stands for the trained model itself where a metric does not depend on how it is sampled."""
@@ -45,16 +45,25 @@ def units(cell: Cell, registry: Registry) -> Iterator[tuple[Variant, MetricRun, 
             yield TRAINED, metric, spec
 
 
+def at_snapshot(spec: MetricSpec) -> bool:
+    """Whether a metric is taken on the way: it is of samples alone, and of each variant."""
+    return spec.scope == "variant" and spec.needs == "samples"
+
+
 def missing(
     cell: Cell, folder: CellFolder, registry: Registry
 ) -> list[tuple[Variant, MetricRun, MetricSpec]]:
-    """The units that have no stored score yet."""
+    """The units of the trained model that have no stored score yet."""
     done = folder.scores()
     return [unit for unit in units(cell, registry) if cell.score_key(*unit[:2]) not in done]
 
 
 def rows_of(
-    cell: Cell, variant: Variant, scores: Iterable[Score], specs: dict[str, ScoreSpec]
+    cell: Cell,
+    variant: Variant,
+    scores: Iterable[Score],
+    specs: dict[str, ScoreSpec],
+    fraction: float = 1.0,
 ) -> list[dict[str, Any]]:
     """Scores as rows of the frame."""
     return [
@@ -68,6 +77,7 @@ def rows_of(
             variant=variant.label,
             seed=cell.seed,
             cell_key=cell.key,
+            at_fraction=fraction,
         )
         for score in scores
     ]
@@ -89,6 +99,11 @@ def collect_rows(plan: Plan, folder: ResultFolder, registry: Registry) -> list[d
             if found is None and status["status"] in ("diverged", "error", "timeout"):
                 found = rows_of(cell, variant, _failed(spec, status), specs)
             rows += found or []
+            for fraction in cell.fractions if at_snapshot(spec) else ():
+                taken = stored.get(cell.score_key(variant, metric, fraction))
+                if taken is None and status["status"] in ("done", "diverged"):
+                    taken = rows_of(cell, variant, _not_taken(spec), specs, fraction)
+                rows += taken or []
     return rows
 
 
@@ -107,3 +122,11 @@ def _failed(spec: MetricSpec, status: dict[str, Any]) -> list[Score]:
         Score(score.name, None, status=status["status"], reason=status.get("reason", ""))
         for score in spec.scores
     ]
+
+
+def _not_taken(spec: MetricSpec) -> list[Score]:
+    reason = (
+        "no snapshot: fit builds its module itself, training ended before, or the metric was "
+        "added after training"
+    )
+    return [Score(score.name, None, status="skipped", reason=reason) for score in spec.scores]

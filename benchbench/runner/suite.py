@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from benchbench.api import UsageError, nearest
+from benchbench.api.config import describe_invalid
 
 __all__ = ["Suite", "describe_invalid", "embedded_suites", "load_suite"]
 
@@ -34,6 +35,7 @@ class Suite(BaseModel):
     datasets: tuple[str, ...] = Field(min_length=1)
     seeds: tuple[int, ...] = Field((0,), min_length=1, max_length=MAX_SEEDS)
     budget: str = "2e12flop"
+    fractions: tuple[float, ...] = Field((), max_length=100)
     ceiling_seconds: float | None = Field(None, gt=0)
     extractor: str = "auto"
     metrics: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -42,6 +44,13 @@ class Suite(BaseModel):
     device: str = "auto"
     precision: str = Field("auto", pattern="^(auto|float32|bfloat16)$")
     plugins: tuple[str, ...] = ()
+
+    @field_validator("fractions")
+    @classmethod
+    def _rising(cls, fractions: tuple[float, ...]) -> tuple[float, ...]:
+        if any(not 0 < f < 1 for f in fractions) or len(set(fractions)) < len(fractions):
+            raise ValueError("must be distinct numbers above 0 and below 1, as in 0.25,0.5,0.75")
+        return tuple(sorted(fractions))
 
 
 def embedded_suites() -> dict[str, Path]:
@@ -79,21 +88,6 @@ def load_suite(given: str) -> Suite:
         return Suite.model_validate(content)
     except ValidationError as error:
         raise UsageError(f"suite {given!r}: {describe_invalid(error, Suite)}") from None
-
-
-def describe_invalid(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
-    """The first complaint of a validation in one line, with the nearest known key."""
-    first = error.errors(include_url=False, include_context=False)[0]
-    where = prefix + ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        known = list(model.model_fields)
-        close = nearest(str(first["loc"][-1]), known)
-        guess = f"; did you mean {prefix + close!r}?" if close else ";"
-        allowed = ", ".join(known) if known else "no option"
-        return f"unknown key {where!r}{guess} Allowed: {allowed}"
-    given = repr(first["input"])
-    given = given if len(given) <= 60 else given[:57] + "..."
-    return f"{where} is {given}: {_first(first['msg'])}"
 
 
 def _as_mapping(metrics: Any) -> Any:
