@@ -11,12 +11,13 @@ import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pluggy
+from pydantic import ValidationError
 
 from benchbench.api import (
     API_VERSION,
@@ -33,6 +34,7 @@ from benchbench.api import (
     hooks,
     unknown,
 )
+from benchbench.api.config import describe_invalid
 from benchbench.api.names import check_name
 
 if TYPE_CHECKING:
@@ -105,8 +107,16 @@ class Registry:
         return self._get("model", self.models, name)
 
     def dataset(self, name: str) -> Entry[DatasetSpec]:
-        """The data set of this name; raises UsageError with the nearest name."""
-        return self._get("data set", self.datasets, name)
+        """The data set of this name, or the instance that `name:ARGUMENT?key=value&…` asks for.
+
+        The name of an instance's spec asks for that instance again. Raises UsageError with the
+        nearest name or option.
+        """
+        head, colon, rest = name.partition(":")
+        entry = self._get("data set", self.datasets, head)
+        if not colon and not entry.spec.argument:
+            return entry
+        return _instance(entry, name, rest)
 
     def extractor(self, name: str) -> Entry[ExtractorSpec]:
         """The extractor of this name; raises UsageError with the nearest name."""
@@ -182,6 +192,30 @@ def resolve(path: str | Any, owner: str) -> Any:
         raise PluginError(f"{owner}: {path!r} can't be loaded: {_one_line(error)}") from error
 
 
+def _instance(entry: Entry[DatasetSpec], name: str, rest: str) -> Entry[DatasetSpec]:
+    """The entry of one instance. Options follow the last `?`, which may have nothing after it."""
+    spec = entry.spec
+    if not spec.argument:
+        raise UsageError(f"data set {name!r}: {spec.name} takes nothing after a colon")
+    argument, _, query = rest.rpartition("?") if "?" in rest else (rest, "", "")
+    if not argument:
+        raise UsageError(f"data set {name!r} lacks its {spec.argument}; write {spec.typed}")
+    given: dict[str, str] = {}
+    for part in query.split("&") if query else ():
+        key, equals, value = part.partition("=")
+        if not equals or not key or key in given:
+            raise UsageError(
+                f"option {part!r} of data set {name!r} is not a new key=value; write {spec.typed}"
+            )
+        given[key] = value
+    try:
+        options = spec.options.model_validate(given)
+    except ValidationError as error:
+        message = describe_invalid(error, spec.options)
+        raise UsageError(f"data set {name!r}: {message}") from None
+    return replace(entry, spec=resolve(spec.instance, entry.owner)(spec, argument, options))
+
+
 def _claim(table: dict[str, Entry[Spec]], entry: Entry[Spec], what: str) -> None:
     name = entry.spec.name
     if name in table:
@@ -233,6 +267,10 @@ def _check_spec(spec: AnySpec, plugin: str) -> None:
     kinds = {spec.kind} if isinstance(spec, DatasetSpec) else set(spec.kinds)
     for kind in kinds - set(KINDS):
         raise PluginError(str(unknown(f"data kind of {spec.name!r}", kind, KINDS)))
+    if isinstance(spec, DatasetSpec) and bool(spec.argument) != bool(spec.instance):
+        raise PluginError(
+            f"data set {spec.name!r} must give both of argument and instance, or none"
+        )
     if isinstance(spec, ModelSpec):
         for capability in spec.capabilities - set(CAPABILITIES):
             raise PluginError(

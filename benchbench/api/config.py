@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-__all__ = ["Config"]
+from benchbench.api.errors import nearest
+
+__all__ = ["Config", "describe_invalid"]
 
 
 class Config(BaseModel):
@@ -30,3 +32,18 @@ class Config(BaseModel):
         default = type(self)().model_dump(mode="json")
         now = self.model_dump(mode="json")
         return {key: now[key] for key in sorted(now) if now[key] != default[key]}
+
+
+def describe_invalid(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
+    """The first complaint of a validation in one line, with the nearest known key."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    where = prefix + ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = list(model.model_fields)
+        close = nearest(str(first["loc"][-1]), known)
+        guess = f"; did you mean {prefix + close!r}?" if close else ";"
+        allowed = ", ".join(known) if known else "no option"
+        return f"unknown key {where!r}{guess} Allowed: {allowed}"
+    given = repr(first["input"])
+    given = given if len(given) <= 60 else given[:57] + "..."
+    return f"{where} is {given}: {' '.join(first['msg'].split())[:200]}"

@@ -93,6 +93,7 @@ class Dataset:
     log_prob: exact log density of raw examples in original units, (n, …) -> (n,) nats, where the
         data set is a known distribution; else None.
     digest: hash of everything above; part of every training key.
+    notes: lines for the user, such as on files that were refused; told once a run.
     """
 
     info: DataInfo
@@ -104,6 +105,7 @@ class Dataset:
     std: Tensor | None = None
     modes: GaussianModes | LabelModes | None = None
     log_prob: Callable[[Tensor], Tensor] | None = None
+    notes: tuple[str, ...] = ()
 
     def split(self, name: SplitName) -> Split:
         """The split of this name."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
+from benchbench.api.config import Config
 from benchbench.api.errors import PluginError
 
-__all__ = ["check_name", "slug"]
+__all__ = ["check_name", "file_name", "instance_name", "short_label", "slug"]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.+-]{0,63}")
 
@@ -32,3 +34,42 @@ def slug(text: str) -> str:
     """
     plain = re.sub(r"[^A-Za-z0-9_.+]+", "-", text).strip("-.")
     return plain[:80] or "unnamed"
+
+
+def file_name(name: str) -> str:
+    """A folder or file name for a data set: plain names as they are, others with a hash.
+
+    Names that differ never share a file name, however long or alike they are.
+
+    >>> file_name("grid25")
+    'grid25'
+    >>> file_name("folder:/home/me/photos?size=64")
+    'folder-photos-size-64-fb6d5045'
+    """
+    if _NAME.fullmatch(name):
+        return name
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return f"{slug(short_label(name))[:60]}-{digest}"
+
+
+def instance_name(name: str, argument: str, options: Config) -> str:
+    """`name:ARGUMENT?key=value&…`: the options that differ from the defaults, sorted."""
+    changed = options.changed()
+    query = "&".join(f"{key}={_text(value)}" for key, value in changed.items())
+    return f"{name}:{argument}" + (f"?{query}" if query or "?" in argument else "")
+
+
+def short_label(name: str) -> str:
+    """A data set's name for a table: of a path only the last part.
+
+    >>> short_label("folder:/home/me/photos?size=64")
+    'folder:photos?size=64'
+    """
+    head, colon, rest = name.partition(":")
+    path, mark, query = rest.rpartition("?") if "?" in rest else (rest, "", "")
+    last = path.rstrip("/").rpartition("/")[2] or path
+    return f"{head}{colon}{last}{mark if query else ''}{query}"
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -76,6 +76,15 @@ class DatasetSpec:
         precision and recall are taken, and that reads the labels of `LabelModes`; empty: the
         coordinates themselves (points), or no such score (images without an extractor).
     samples: how many generated samples the mode-coverage protocol of this data set scores.
+    where: import path of a function `where(spec, assets) -> Path | None` that says without torch
+        where the data lie on this machine (None: not here); empty: they come with the bench.
+    argument: what stands after a colon in the name, in a word for people (`PATH`); empty: nothing.
+    options: what may follow, as in `name:ARGUMENT?key=value&key=value`.
+    instance: import path of a function `instance(spec, argument: str, options) -> DatasetSpec`,
+        needed with `argument`: the spec of one instance, with its own shape, its name
+        `instance_name(spec, argument, options)` (`benchbench.api.names`). It checks the argument,
+        makes it canonical (a path absolute), raises UsageError, and loads no torch.
+    source: of an instance: its argument and options, as `instance` left them.
     """
 
     name: str
@@ -84,9 +93,21 @@ class DatasetSpec:
     implementation: str | Callable[..., Any]
     extractor: str = ""
     samples: int = 10_000
+    where: str | Callable[..., Any] = ""
+    argument: str = ""
+    options: type[Config] = Config
+    instance: str | Callable[..., Any] = ""
+    source: tuple[str, Config] | None = None
     summary: str = ""
     reference: str = ""
     api_version: int = API_VERSION
+
+    @property
+    def typed(self) -> str:
+        """How the data set is written after `--datasets`."""
+        keys = "&".join(f"{k}={f.default}" for k, f in self.options.model_fields.items())
+        argument = f":{self.argument}" if self.argument else ""
+        return self.name + argument + (f"[?{keys}]" if keys else "")
 
 
 @dataclass(frozen=True)

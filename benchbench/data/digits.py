@@ -1,23 +1,20 @@
 """scikit-learn's 1,797 handwritten digits (8×8, levels 0 to 16), alone and stacked in threes.
 
-Stacked: three digits drawn independently from one split's digit images, one a colour channel;
-the mode is the three-digit number 100·a + 10·b + c, so there are 1000. Unlike PacGAN's protocol,
-training, validation and test triples share no digit image.
+Stacked: `data/stacking.py`.
 """
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from benchbench.api import Assets, DatasetSpec
-from benchbench.api.data import DataInfo, Dataset, LabelModes, Split
-from benchbench.data.hashing import digest_tensors
+from benchbench.api.data import Dataset, Split
+from benchbench.data.splits import image_dataset
+from benchbench.data.stacking import stack_splits
 
 __all__ = ["digit_splits", "load_digits", "load_stacked"]
 
 LEVELS = 17
-TRIPLES = {"train": 128_000, "validation": 26_000, "test": 26_000}
 
 
 def digit_splits() -> dict[str, Split]:
@@ -42,37 +39,9 @@ def digit_splits() -> dict[str, Split]:
 
 def load_digits(spec: DatasetSpec, assets: Assets | None = None) -> Dataset:
     """Single digits: 1,078 to train on, 359 for validation, 360 for test; modes are the labels."""
-    return _image_dataset(spec, digit_splits(), modes=10)
+    return image_dataset(spec, digit_splits(), levels=LEVELS, modes=10)
 
 
 def load_stacked(spec: DatasetSpec, assets: Assets | None = None) -> Dataset:
     """Triples: 128,000 to train on, 26,000 for validation and 26,000 for test."""
-    splits = {
-        name: _stack(split, TRIPLES[name], seed)
-        for seed, (name, split) in enumerate(digit_splits().items())
-    }
-    return _image_dataset(spec, splits, modes=1000)
-
-
-def _stack(digits: Split, n: int, seed: int) -> Split:
-    generator = torch.Generator().manual_seed(1000 + seed)
-    rows = torch.randint(len(digits), (n, 3), generator=generator)
-    assert digits.labels is not None
-    return Split(digits.raw[rows].squeeze(2), _number(digits.labels[rows]))
-
-
-def _number(digits: Tensor) -> Tensor:
-    """(n, 3) digits -> (n,) the number they spell."""
-    return digits @ torch.tensor([100, 10, 1])
-
-
-def _image_dataset(spec: DatasetSpec, splits: dict[str, Split], modes: int) -> Dataset:
-    tensors = [t for split in splits.values() for t in (split.raw, split.labels)]
-    return Dataset(
-        info=DataInfo(spec.name, spec.kind, spec.shape, len(splits["train"]), levels=LEVELS),
-        train=splits["train"],
-        validation=splits["validation"],
-        test=splits["test"],
-        digest=digest_tensors(*tensors),
-        modes=LabelModes(modes),
-    )
+    return image_dataset(spec, stack_splits(digit_splits()), levels=LEVELS, modes=1000)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from benchbench.api import DatasetSpec, hookimpl
+from benchbench.data.folder_spec import FolderOptions
 
 __all__ = ["bench_datasets"]
 
 
 @hookimpl
 def bench_datasets() -> list[DatasetSpec]:
-    """ring8, grid25, digits and stacked-digits."""
+    """Mixtures of Gaussians, digits that come with scikit-learn, and real images."""
     return [
         DatasetSpec(
             name="ring8",
@@ -48,5 +49,58 @@ def bench_datasets() -> list[DatasetSpec]:
             samples=26_000,
             summary="three digits as colour channels, 1000 modes; splits share no digit image",
             reference="Metz et al., Unrolled GAN, 2017; Lin et al., PacGAN, 2018 (protocol)",
+        ),
+        DatasetSpec(
+            name="mnist",
+            kind="image",
+            shape=(1, 28, 28),
+            implementation="benchbench.data.mnist:load_mnist",
+            where="benchbench.data.idx:where_mnist",
+            extractor="mnist-cnn",
+            summary="handwritten digits, 28x28, 10 classes",
+            reference="LeCun et al., Gradient-Based Learning Applied to Document Recognition, 1998",
+        ),
+        DatasetSpec(
+            name="fashion-mnist",
+            kind="image",
+            shape=(1, 28, 28),
+            implementation="benchbench.data.mnist:load_fashion_mnist",
+            where="benchbench.data.idx:where_fashion",
+            extractor="fashion-mnist-cnn",
+            summary="clothes, 28x28, 10 classes",
+            reference="Xiao et al., Fashion-MNIST, 2017",
+        ),
+        DatasetSpec(
+            name="stacked-mnist",
+            kind="image",
+            shape=(3, 28, 28),
+            implementation="benchbench.data.mnist:load_stacked_mnist",
+            where="benchbench.data.idx:where_mnist",
+            extractor="stacked-mnist-cnn",
+            samples=26_000,
+            summary="three of MNIST's digits as colour channels, 1000 modes",
+            reference="Metz et al., Unrolled GAN, 2017; Lin et al., PacGAN, 2018 (protocol)",
+        ),
+        DatasetSpec(
+            name="cifar10",
+            kind="image",
+            shape=(3, 32, 32),
+            implementation="benchbench.data.cifar:load_cifar10",
+            where="benchbench.data.cifar_files:where_cifar10",
+            extractor="inception",
+            summary="photographs of animals and vehicles, 32x32, 10 classes",
+            reference="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
+        ),
+        DatasetSpec(
+            name="folder",
+            kind="image",
+            shape=(3, 32, 32),
+            implementation="benchbench.data.folder:load_folder",
+            where="benchbench.data.folder_spec:where_folder",
+            argument="PATH",
+            options=FolderOptions,
+            instance="benchbench.data.folder_spec:folder_instance",
+            extractor="inception",
+            summary="any images of a folder, resized and cropped to a square",
         ),
     ]
