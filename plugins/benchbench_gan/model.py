@@ -22,6 +22,7 @@ simultaneous gradient descent, the setting of the convergence proof for these pe
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -29,7 +30,8 @@ from torch import Tensor
 
 from benchbench.api import DataInfo, Model, Training, UsageError
 from benchbench.nn import EMA
-from benchbench_gan.config import GanConfig
+from benchbench_gan.config import GanConfig, Settings
+from benchbench_gan.convolutional import ConvCritic, ConvGenerator
 from benchbench_gan.losses import (
     critic_loss,
     generator_loss,
@@ -48,13 +50,15 @@ NOISE_ENDS, PENALTY_SETTLES = 0.8, 0.9
 
 
 class Gan(Model):
-    """The GAN for points, images and signals, all of them as flat vectors."""
+    """The GAN for points, images and signals.
+
+    Images of 16 pixels a side and more meet convolutions; all else are flat vectors.
+    """
 
     def __init__(self, config: GanConfig, data: DataInfo) -> None:
         super().__init__(config, data)
-        self.settings = s = config.settings(data.kind, data.dim)
-        self.generator = Generator(data.shape, s, bounded=data.kind == "image")
-        self.critic = Critic(data.dim, s)
+        self.settings = s = config.settings(data.kind, data.shape)
+        self.generator, self.critic = players(data, s)
         self.average = EMA(self.generator, s.ema_decay)
 
     # --- training ------------------------------------------------------------------------------
@@ -63,6 +67,8 @@ class Gan(Model):
         """Steps of both players until the budget is spent."""
         s = self.settings
         betas = (s.beta1, s.beta2)
+        if s.convolved and training.device.type == "cuda":
+            self.to(memory_format=torch.channels_last)
         for_generator = torch.optim.Adam(
             self.generator.parameters(), lr=s.lr_generator, betas=betas, fused=True
         )
@@ -80,7 +86,8 @@ class Gan(Model):
                 fake = self.generator(_normal((len(x), s.latent_dim), noise, x))
             weight = self._penalty_weight(step, progress)
             real, shown = (self._noised(v, progress, noise) for v in (x, fake.detach()))
-            loss, penalty, push = self._critique(real, shown, weight, noise, both_play)
+            with self._precision(weight):
+                loss, penalty, push = self._critique(real, shown, weight, noise, both_play)
             if push is not None:
                 for_generator.zero_grad()
                 fake.backward(push)
@@ -135,6 +142,13 @@ class Gan(Model):
             return 0.0
         return s.penalty_period * s.gamma * s.gamma_decay ** min(1.0, progress / PENALTY_SETTLES)
 
+    def _precision(self, weight: float) -> AbstractContextManager[Any]:
+        """float32 for convolutions on the steps with a penalty: bfloat16's three digits are too
+        few for a gradient's gradient. Elsewhere what the harness set."""
+        if self.settings.convolved and weight > 0:
+            return torch.autocast(next(self.parameters()).device.type, enabled=False)
+        return nullcontext()
+
     def _noised(self, x: Tensor, progress: float, noise: torch.Generator) -> Tensor:
         """x with instance noise: (n, *shape)."""
         sigma = self.settings.instance_noise * max(0.0, 1 - progress / NOISE_ENDS)
@@ -177,6 +191,13 @@ class Gan(Model):
             "pack": s.pack,
             "critic_steps": s.critic_steps,
         }
+
+
+def players(data: DataInfo, s: Settings) -> tuple[Generator | ConvGenerator, Critic | ConvCritic]:
+    """Generator and critic for data of this shape."""
+    if s.convolved:
+        return ConvGenerator(data.shape, s), ConvCritic(data.shape, s)
+    return Generator(data.shape, s, bounded=data.kind == "image"), Critic(data.dim, s)
 
 
 def rate(progress: float) -> float:

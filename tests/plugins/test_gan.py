@@ -214,19 +214,25 @@ def test_options_out_of_bounds_are_refused(bad: dict[str, Any]) -> None:
 
 def test_every_option_is_described_and_resolved() -> None:
     assert all(f.description for f in GanConfig.model_fields.values())
-    for kind, dim in (("points", 2), ("image", 192), ("signal", 128)):
-        settings = GanConfig().settings(kind, dim)  # type: ignore[arg-type]
+    for kind, shape in (
+        ("points", (2,)),
+        ("image", (3, 8, 8)),
+        ("image", (1, 28, 28)),
+        ("image", (3, 64, 64)),
+        ("signal", (2, 64)),
+    ):
+        settings = GanConfig().settings(kind, shape)  # type: ignore[arg-type]
         assert all(getattr(settings, name) is not None for name in GanConfig.model_fields)
         assert 64 % settings.penalty_period == 0
 
 
 def test_given_options_win() -> None:
-    settings = GanConfig(gamma=0.0, fourier=0, latent_dim=7).settings("points", 2)
+    settings = GanConfig(gamma=0.0, fourier=0, latent_dim=7).settings("points", (2,))
     assert (settings.gamma, settings.fourier, settings.latent_dim) == (0.0, 0, 7)
 
 
 def test_one_centred_penalty_has_the_weight_of_its_paper() -> None:
-    settings = GanConfig(penalty="wgan-gp").settings("image", 192)
+    settings = GanConfig(penalty="wgan-gp").settings("image", (3, 8, 8))
     assert (settings.gamma, settings.gamma_decay) == (10.0, 1.0)
 
 
