@@ -8,7 +8,7 @@ import re
 from benchbench.api.config import Config
 from benchbench.api.errors import PluginError
 
-__all__ = ["check_name", "file_name", "instance_name", "short_label", "slug"]
+__all__ = ["check_name", "file_name", "instance_name", "option_text", "short_label", "slug"]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.+-]{0,63}")
 
@@ -55,7 +55,7 @@ def file_name(name: str) -> str:
 def instance_name(name: str, argument: str, options: Config) -> str:
     """`name:ARGUMENT?key=value&…`: the options that differ from the defaults, sorted."""
     changed = options.changed()
-    query = "&".join(f"{key}={_text(value)}" for key, value in changed.items())
+    query = "&".join(f"{key}={option_text(value)}" for key, value in changed.items())
     return f"{name}:{argument}" + (f"?{query}" if query or "?" in argument else "")
 
 
@@ -71,5 +71,6 @@ def short_label(name: str) -> str:
     return f"{head}{colon}{last}{mark if query else ''}{query}"
 
 
-def _text(value: object) -> str:
+def option_text(value: object) -> str:
+    """An option's value as it is typed after `=`."""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from benchbench.api.config import Config
+from benchbench.api.names import option_text
 from benchbench.api.score import ScoreSpec
 
 __all__ = [
@@ -105,7 +106,9 @@ class DatasetSpec:
     @property
     def typed(self) -> str:
         """How the data set is written after `--datasets`."""
-        keys = "&".join(f"{k}={f.default}" for k, f in self.options.model_fields.items())
+        keys = "&".join(
+            f"{k}={option_text(f.default)}" for k, f in self.options.model_fields.items()
+        )
         argument = f":{self.argument}" if self.argument else ""
         return self.name + argument + (f"[?{keys}]" if keys else "")
 

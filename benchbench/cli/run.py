@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchbench.api import Assets, UsageError
+from benchbench.api.names import short_label, slug
 
 if TYPE_CHECKING:
     from benchbench.registry import Registry
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 DEFAULT_SUITE = "default"
+MAX_NOTES = 20
+"""Notes on the data, such as refused files, that are printed; plan.json has them all."""
 
 
 @click.command()
@@ -74,7 +77,8 @@ def _with_options(base: Suite, given: bool, options: dict[str, Any]) -> Suite:
             if not change[name]:
                 raise UsageError(f"--{name} is {options[name]!r}; name at least one")
     if options["datasets"] is not None and not given:
-        change["name"] = "-".join(dict.fromkeys(change["datasets"]))[:64]
+        labels = [slug(short_label(name)).replace("+", "-") for name in change["datasets"]]
+        change["name"] = "-".join(dict.fromkeys(labels)).lstrip("_-.")[:64] or "run"
     if options["seeds"] is not None:
         change["seeds"] = read_seeds(options["seeds"])
     if options["metrics"] is not None:
@@ -124,6 +128,10 @@ def _execute(
     from benchbench.runner.run import Run
 
     plan = resolve_plan(checked, registry, assets)
+    for note in plan.notes[:MAX_NOTES]:
+        click.echo(note, err=True)
+    if len(plan.notes) > MAX_NOTES:
+        click.echo(f"and {len(plan.notes) - MAX_NOTES} more, all in plan.json", err=True)
     job = Run(
         plan,
         registry,

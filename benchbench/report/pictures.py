@@ -8,13 +8,13 @@ from pathlib import Path
 from torch import Tensor
 
 from benchbench.api.data import Dataset, GaussianModes
-from benchbench.api.names import slug
+from benchbench.api.names import file_name, short_label, slug
 from benchbench.registry import Registry
 from benchbench.report.figures import comparison, mode_scatter, sample_grid
 from benchbench.report.rows import label_of
 from benchbench.report.strips import seed_strip
 from benchbench.report.styles import REAL, model_styles
-from benchbench.report.tree import RowKey, Tables
+from benchbench.report.tree import RowKey, Section, Tables
 from benchbench.runner.plan import Cell, Plan
 from benchbench.runner.selection import Variant
 from benchbench.store.folder import ResultFolder
@@ -47,7 +47,10 @@ class Pictures:
             samples = _drawable(dataset, read_samples(files.samples(variant.label)))
             if samples is None:
                 continue
-            path, title = files.picture(variant.label), f"{cell.dataset}, {_label(cell, variant)}"
+            path, title = (
+                files.picture(variant.label),
+                f"{short_label(cell.dataset)}, {_label(cell, variant)}",
+            )
             if cell.seed is not None:
                 title += f", seed {cell.seed}"
             if isinstance(dataset.modes, GaussianModes):
@@ -61,9 +64,10 @@ class Pictures:
         """For each data set all rows of its first seed side by side, and the scores over seeds."""
         out = self.folder.path / "figures"
         for name in dict.fromkeys(cell.dataset for cell in self.plan.cells):
-            self._compare(name, out / f"samples-{slug(name)}.png")
+            self._compare(name, out / f"samples-{file_name(name)}.png")
         for section in tables.sections:
-            seed_strip(section, out / f"scores-{slug(section.title)}.png", styles=self.styles)
+            path = out / f"scores-{_section_file(section)}.png"
+            seed_strip(section, path, styles=self.styles)
 
     def _compare(self, name: str, path: Path) -> None:
         dataset = self._dataset(name)
@@ -81,7 +85,7 @@ class Pictures:
         modes = None
         if isinstance(dataset.modes, GaussianModes):
             modes = (dataset.modes.centres, dataset.modes.sigma)
-        comparison(real, found, path, f"{name}, seed {min(seeds)}", modes, self.styles)
+        comparison(real, found, path, f"{short_label(name)}, seed {min(seeds)}", modes, self.styles)
 
     def _samples(
         self, dataset: Dataset, cells: Iterable[Cell], seed: int
@@ -97,6 +101,13 @@ class Pictures:
         if name not in self._datasets:
             self._datasets[name] = self.registry.load_dataset(name, self.plan.assets)
         return self._datasets[name]
+
+
+def _section_file(section: Section) -> str:
+    """Its title, where that is short and plain; else one that no other data set shares."""
+    name = file_name(section.dataset)
+    plain = name == section.dataset
+    return slug(section.title) if plain else f"{name}-budget-{slug(section.budget)}"
 
 
 def _label(cell: Cell, variant: Variant) -> str:

@@ -7,10 +7,12 @@ the spend of training last. A cell is the mean over seeds with its 95 % interval
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from benchbench.api import Budget, ScoreSpec, UsageError
+from benchbench.api.names import short_label
 from benchbench.report.columns import build_columns
 from benchbench.report.entries import Entry, kind_of, read_entries
 from benchbench.report.layout import with_digits
@@ -35,9 +37,10 @@ def build_tables(
     context: lines that hold for every section, such as device and threads.
     """
     entries = read_entries(scores)
+    labels = _labels(dict.fromkeys(e.dataset for e in entries))
     sections = [
-        _section(part, dataset, budget, specs)
-        for dataset in dict.fromkeys(e.dataset for e in entries)
+        _section(part, dataset, labels[dataset], budget, specs)
+        for dataset in labels
         for budget, part in _by_budget([e for e in entries if e.dataset == dataset])
     ]
     return Tables(tuple(sections), tuple(context.items()))
@@ -52,15 +55,26 @@ def _by_budget(entries: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
     ]
 
 
+def _labels(datasets: Iterable[str]) -> dict[str, str]:
+    """A short label for each data set; the full name where two short ones would be the same."""
+    short = {name: short_label(name) for name in datasets}
+    counts = Counter(short.values())
+    return {name: name if counts[label] > 1 else label for name, label in short.items()}
+
+
 def _section(
-    entries: Sequence[Entry], dataset: str, budget: str, specs: Mapping[str, ScoreSpec]
+    entries: Sequence[Entry],
+    dataset: str,
+    label: str,
+    budget: str,
+    specs: Mapping[str, ScoreSpec],
 ) -> Section:
     columns = build_columns(entries, specs)
     rows = with_bold(build_rows(entries, columns), columns)
     columns = with_digits(columns, rows)
     title, note = _budget(budget)
     notes = [*note, *build_notes(entries, columns, rows)]
-    return Section(dataset, budget, dataset + title, tuple(columns), tuple(rows), tuple(notes))
+    return Section(dataset, budget, label + title, tuple(columns), tuple(rows), tuple(notes))
 
 
 def _budget(text: str) -> tuple[str, list[Note]]:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from benchbench import __version__
 from benchbench.api import API_VERSION, Assets, BenchError, Budget, MetricSpec, UsageError
-from benchbench.api.names import slug
+from benchbench.api.names import file_name, short_label, slug
 from benchbench.registry import Entry, Registry
 from benchbench.runner.device import device_name, resolve_device, torch_version
 from benchbench.runner.selection import ModelRun, Variant, select_models
@@ -79,7 +79,8 @@ class Cell:
     def folder(self) -> Path:
         """Where the cell lies inside a result folder."""
         model = slug(f"{self.model}[{self.config_label}]" if self.config_label else self.model)
-        return Path("cells", slug(self.dataset), model, f"seed-{self.seed or 0}-{self.key[:12]}")
+        seed = f"seed-{self.seed or 0}-{self.key[:12]}"
+        return Path("cells", file_name(self.dataset), model, seed)
 
     @property
     def title(self) -> str:
@@ -125,6 +126,7 @@ class Plan:
     cells: tuple[Cell, ...]
     plugins: tuple[str, ...]
     assets: Assets
+    notes: tuple[str, ...] = ()
     version: str = __version__
 
     def merged(self, older: Plan) -> Plan:
@@ -161,7 +163,8 @@ class Plan:
             cells = tuple(Cell.from_json(cell) for cell in saved["cells"])
             assets = Assets.from_json(saved["assets"])
             plugins = tuple(saved["plugins"])
-            return cls(**{**saved, "cells": cells, "plugins": plugins, "assets": assets})
+            lists = {"cells": cells, "plugins": plugins, "notes": tuple(saved["notes"])}
+            return cls(**{**saved, **lists, "assets": assets})
         except (KeyError, TypeError, AttributeError) as error:
             raise BenchError(
                 f"plan.json is damaged ({type(error).__name__}: {error}); give another --out, or "
@@ -181,12 +184,11 @@ class Checked:
 
 def check_suite(suite: Suite, registry: Registry) -> Checked:
     """Check every name, option and number of a suite; raises UsageError; loads no torch."""
-    for name in suite.datasets:
-        registry.dataset(name)
+    names = tuple(registry.dataset(name).spec.name for name in suite.datasets)
     if suite.extractor != AUTO:
         registry.extractor(suite.extractor)
-    if len(set(suite.datasets)) < len(suite.datasets):
-        raise UsageError(f"a data set is named twice: {', '.join(suite.datasets)}")
+    if len(set(names)) < len(names):
+        raise UsageError(f"a data set is named twice: {', '.join(names)}")
     if len(set(suite.seeds)) < len(suite.seeds) or min(suite.seeds) < 0:
         raise UsageError(f"seeds must be distinct whole numbers from 0 up, given {suite.seeds}")
     device = suite.device.partition(":")
@@ -195,7 +197,7 @@ def check_suite(suite: Suite, registry: Registry) -> Checked:
 
         raise unknown("device", suite.device, ["auto", "cpu", "cuda", "cuda:0"])
     return Checked(
-        suite,
+        suite.model_copy(update={"datasets": names}),
         select_models(suite.models, suite.set, registry),
         _check_metrics(suite, registry),
         Budget.parse(suite.budget, suite.ceiling_seconds),
@@ -227,6 +229,7 @@ def resolve_plan(checked: Checked, registry: Registry, assets: Assets | None = N
     featured = any(entry.spec.features for entry, _ in checked.metrics)
     asked = suite.extractor if featured else None
     facts = {name: _dataset_facts(registry, name, asked, assets) for name in suite.datasets}
+    _check_different(facts)
     cells = [_reference_cell(name, fact, common) for name, fact in facts.items()]
     sources = {run.entry.spec.name: _model_source(run) for run in checked.runs}
     for seed in suite.seeds:
@@ -235,7 +238,8 @@ def resolve_plan(checked: Checked, registry: Registry, assets: Assets | None = N
                 source = sources[run.entry.spec.name]
                 cells.append(_model_cell(name, fact, run, source, checked.budget, seed, common))
     plugins = tuple(str(path) for path in registry.files)
-    return Plan(suite.name, tuple(cells), plugins, assets)
+    notes = tuple(f"{short_label(name)}: {n}" for name, fact in facts.items() for n in fact.notes)
+    return Plan(suite.name, tuple(cells), plugins, assets, notes)
 
 
 @dataclass(frozen=True)
@@ -257,6 +261,16 @@ class _Facts:
     digest: str
     extractor: NamedHash
     reader: NamedHash
+    notes: tuple[str, ...]
+
+
+def _check_different(facts: dict[str, _Facts]) -> None:
+    """Cells are told apart by what they depend on, so equal data under two names can't be."""
+    names: dict[str, str] = {}
+    for name, fact in facts.items():
+        if fact.digest in names:
+            raise UsageError(f"{names[fact.digest]!r} and {name!r} hold the same data; name one")
+        names[fact.digest] = name
 
 
 def _reference_cell(dataset: str, fact: _Facts, common: _Common) -> Cell:
@@ -350,7 +364,7 @@ def _dataset_facts(registry: Registry, name: str, asked: str | None, assets: Ass
         if name
     }
     none = NamedHash()
-    return _Facts(dataset.digest, maps.get(features, none), maps.get(reader, none))
+    return _Facts(dataset.digest, maps.get(features, none), maps.get(reader, none), dataset.notes)
 
 
 def _model_source(run: ModelRun) -> str:
