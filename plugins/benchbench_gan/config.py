@@ -11,10 +11,11 @@ from pydantic import Field
 
 from benchbench.api import Config, Kind, UsageError
 
-__all__ = ["GanConfig", "Loss", "Penalty", "Period", "Settings"]
+__all__ = ["Augment", "GanConfig", "Loss", "Penalty", "Period", "Settings"]
 
 Loss = Literal["relativistic", "non-saturating", "hinge", "wasserstein"]
 Penalty = Literal["r1r2", "r1", "wgan-gp", "none"]
+Augment = Literal["none", "translation", "all"]
 Period = Literal[1, 2, 4, 8, 16, 32, 64]
 """Steps between two events: the FLOP counter samples blocks of 64 steps, so it divides 64."""
 CONVOLVED_FROM = 16
@@ -94,6 +95,11 @@ class GanConfig(Config):
         le=10,
         description="Standard deviation of noise on all that the critic sees, falling to 0.",
     )
+    augment: Augment = Field(
+        "none",
+        description="Of all that the critic sees of images, differentiably: translation, or all: "
+        "colour, translation and a square left out. For few images; see benchbench_gan.augment.",
+    )
     batch_size: int | None = Field(
         None, ge=1, le=65_536, description="Examples in a step; all there are, if fewer."
     )
@@ -129,6 +135,8 @@ class GanConfig(Config):
                     f"gan.{name} = {chosen[name]} is for points, signals and images under "
                     f"{CONVOLVED_FROM} pixels a side; allowed here: 0"
                 )
+        if kind != "image" and self.augment != "none":
+            raise UsageError(f"gan.augment = {self.augment} is for images; allowed here: none")
         return Settings(**chosen)
 
 
@@ -156,6 +164,7 @@ class Settings:
     fourier: int
     latent_fourier: int
     instance_noise: float
+    augment: Augment
     batch_size: int
     lr_generator: float
     lr_critic: float

@@ -11,7 +11,8 @@ an average of the generator's weights to sample from. Options and what they come
   of StyleGAN", Karras et al., 2020 (lazy regularisation);
 - noise on everything the critic sees, falling to 0: "Amortised MAP Inference for Image
   Super-resolution", Sønderby et al., 2017 (instance noise);
-- packing: PacGAN, in `benchbench_gan.networks`.
+- packing: PacGAN, in `benchbench_gan.networks` and `benchbench_gan.convolutional`;
+- differentiable augmentation, in `benchbench_gan.augment`.
 
 Both players step on the same scores: one pass of the critic over real and over generated
 examples gives the critic's gradient and, at the same parameters, the generator's. That is
@@ -30,6 +31,7 @@ from torch import Tensor
 
 from benchbench.api import DataInfo, Model, Training, UsageError
 from benchbench.nn import EMA
+from benchbench_gan.augment import augment
 from benchbench_gan.config import GanConfig, Settings
 from benchbench_gan.convolutional import ConvCritic, ConvGenerator
 from benchbench_gan.losses import (
@@ -84,6 +86,8 @@ class Gan(Model):
             both_play = (step + 1) % s.critic_steps == 0
             with torch.set_grad_enabled(both_play):
                 fake = self.generator(_normal((len(x), s.latent_dim), noise, x))
+                fake = augment(fake, s.augment, noise)
+            x = augment(x, s.augment, noise)
             weight = self._penalty_weight(step, progress)
             real, shown = (self._noised(v, progress, noise) for v in (x, fake.detach()))
             with self._precision(weight):
