@@ -122,6 +122,16 @@ class Registry:
         """The extractor of this name; raises UsageError with the nearest name."""
         return self._get("extractor", self.extractors, name)
 
+    def where(self, name: str, assets: Assets) -> str:
+        """Where a data set's files lie on this machine, in words; loads no torch."""
+        entry = self._get("data set", self.datasets, name)
+        if entry.spec.argument:
+            return f"your {entry.spec.argument}"
+        if not entry.spec.where:
+            return "built in"
+        found = resolve(entry.spec.where, entry.owner)(entry.spec, assets)
+        return str(found) if found else "not here"
+
     def load_dataset(self, name: str, assets: Assets) -> Dataset:
         """The data set itself; raises UsageError where its files can't be had."""
         entry = self.dataset(name)

@@ -8,6 +8,7 @@ import platform
 import click
 
 from benchbench import __version__
+from benchbench.cli.assets import user_assets
 from benchbench.registry import Registry
 from benchbench.runner.suite import embedded_suites
 
@@ -15,10 +16,12 @@ __all__ = ["doctor"]
 
 
 @click.command()
-def doctor() -> int:
+@click.option("--data-dir", help="Folder with local copies of data sets (also: $BENCH_DATA).")
+def doctor(data_dir: str | None) -> int:
     """Check versions, devices, plugins and suites; exit code 1 where something is broken."""
     import torch
 
+    assets = user_assets(data_dir)
     click.echo(f"benchbench  {__version__}")
     click.echo(f"python      {platform.python_version()} on {platform.platform()}")
     click.echo(f"torch       {torch.__version__}")
@@ -36,6 +39,10 @@ def doctor() -> int:
         f"{len(registry.metrics)} metrics"
     )
     click.echo(f"suites      {', '.join(embedded_suites()) or 'none found'}")
+    for name, entry in sorted(registry.datasets.items()):
+        if entry.spec.where:
+            click.echo(f"data        {entry.spec.typed}: {registry.where(name, assets)}")
+    click.echo(f"cache       {assets.cache}")
     for failure in registry.failures:
         click.echo(f"broken      {failure.plugin} of {failure.owner}: {failure.error}")
     return 1 if registry.failures or not embedded_suites() else 0

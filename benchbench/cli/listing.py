@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import click
 
+from benchbench.api import Assets
 from benchbench.api.errors import unknown
+from benchbench.cli.assets import user_assets
 from benchbench.registry import Registry
 
 __all__ = ["list_command"]
@@ -17,14 +19,16 @@ TOPICS = ("models", "datasets", "extractors", "metrics", "plugins")
 @click.command("list")
 @click.argument("topic", required=False)
 @click.option("--plugin", "plugins", multiple=True, help="A plugin file. Repeatable.")
-def list_command(topic: str | None, plugins: tuple[str, ...]) -> None:
+@click.option("--data-dir", help="Folder with local copies of data sets (also: $BENCH_DATA).")
+def list_command(topic: str | None, plugins: tuple[str, ...], data_dir: str | None) -> None:
     """List models, data sets, extractors, metrics and plugins (or one TOPIC of these)."""
     if topic is not None and topic not in TOPICS:
         raise unknown("topic", topic, TOPICS)
     registry = Registry.load(plugins)
-    show = {
+    assets = user_assets(data_dir)
+    show: dict[str, Callable[[Registry], None]] = {
         "models": _models,
-        "datasets": _datasets,
+        "datasets": lambda registry: _datasets(registry, assets),
         "extractors": _extractors,
         "metrics": _metrics,
         "plugins": _plugins,
@@ -50,12 +54,20 @@ def _models(registry: Registry) -> None:
     click.echo("")
 
 
-def _datasets(registry: Registry) -> None:
+def _datasets(registry: Registry, assets: Assets) -> None:
     rows = [
-        (name, e.spec.kind, "x".join(map(str, e.spec.shape)), e.spec.summary, e.owner, e.version)
+        (
+            e.spec.typed,
+            e.spec.kind,
+            "x".join(map(str, e.spec.shape)),
+            registry.where(name, assets),
+            e.spec.summary,
+            e.owner,
+            e.version,
+        )
         for name, e in sorted(registry.datasets.items())
     ]
-    _print(("data set", "kind", "shape", "what it is", "owner", "version"), rows)
+    _print(("data set", "kind", "shape", "where", "what it is", "owner", "version"), rows)
 
 
 def _extractors(registry: Registry) -> None:

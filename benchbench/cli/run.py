@@ -9,6 +9,7 @@ import click
 
 from benchbench.api import Assets, UsageError
 from benchbench.api.names import short_label, slug
+from benchbench.cli.assets import user_assets
 
 if TYPE_CHECKING:
     from benchbench.registry import Registry
@@ -58,7 +59,11 @@ def run(suite: str | None, **options: Any) -> int:
     wanted = _with_options(base, suite is not None, options)
     registry = Registry.load(wanted.plugins)
     checked = check_suite(wanted, registry)
-    assets = _assets(options)
+    assets = user_assets(
+        options["data_dir"],
+        download=options["download"],
+        inception_weights=options["inception_weights"],
+    )
     out = Path(options["out"] or Path("results") / wanted.name)
     return _execute(checked, registry, assets, out, options)
 
@@ -104,19 +109,6 @@ def _settings(given: tuple[str, ...]) -> dict[str, str]:
             raise UsageError(f"--set {text!r} is not model.option=value, as in ldm.width=256")
         settings[key.strip()] = value
     return settings
-
-
-def _assets(options: dict[str, Any]) -> Assets:
-    data_dir, weights = options["data_dir"], options["inception_weights"]
-    if data_dir is not None and not Path(data_dir).is_dir():
-        raise UsageError(f"--data-dir {data_dir!r} is not a folder; give one that exists")
-    if weights is not None and not Path(weights).is_file():
-        raise UsageError(f"--inception-weights {weights!r} is not a file; give one that exists")
-    return Assets.of_user(
-        Path(data_dir) if data_dir else None,
-        download=options["download"],
-        weights={"inception": Path(weights)} if weights else {},
-    )
 
 
 def _execute(

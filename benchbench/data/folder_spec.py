@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pydantic import Field
 
-from benchbench.api import Assets, Config, DatasetSpec, UsageError
+from benchbench.api import Config, DatasetSpec, UsageError
 from benchbench.api.errors import nearest
 from benchbench.api.names import instance_name
 
-__all__ = ["FolderOptions", "folder_instance", "where_folder"]
+__all__ = ["FolderOptions", "folder_instance"]
 
 
 class FolderOptions(Config):
@@ -40,11 +40,6 @@ def folder_instance(spec: DatasetSpec, argument: str, options: FolderOptions) ->
         shape=(3, options.size, options.size),
         source=(absolute, options),
     )
-
-
-def where_folder(spec: DatasetSpec, assets: Assets) -> Path | None:
-    """The folder itself."""
-    return Path(spec.source[0]) if spec.source else None
 
 
 def _guess(path: Path) -> str:

@@ -96,7 +96,6 @@ def bench_datasets() -> list[DatasetSpec]:
             kind="image",
             shape=(3, 32, 32),
             implementation="benchbench.data.folder:load_folder",
-            where="benchbench.data.folder_spec:where_folder",
             argument="PATH",
             options=FolderOptions,
             instance="benchbench.data.folder_spec:folder_instance",
