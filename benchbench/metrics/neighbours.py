@@ -1,60 +1,252 @@
-"""Euclidean nearest neighbours, a tile of rows at a time: no n × n matrix is ever held.
+"""Euclidean nearest neighbours by tiles: no n × n matrix is ever held, and nothing is guessed.
 
-    |x − y|² = |x|² + |y|² − 2 xᵀy      in float64, after moving the centre of x to the origin
+With the centre of the data at the origin, one matrix product gives a tile of lower bounds
 
-Rounding can part two distances that are equal, so whoever compares distances with `<=` adds
-`rounding(x, y)` to the larger side.
+    L_ij = (1 − c)(|x_i|² + |y_j|²) − 2 x_iᵀy_j  <=  |x_i − y_j|²  <=  L_ij + 2c(|x_i|² + |y_j|²)
+
+in float32 where features are many, float64 where they are few; c (f + 16)·eps bounds every rounding
+on the way (Higham, "Accuracy and Stability of Numerical Algorithms", 2002, §3.1). A bound decides
+what it can decide; the few pairs within rounding of a threshold are taken again in float64, by
+differences. Neighbours are proven: the k-th is final where it lies below the bound of all rows that
+were not looked at exactly, and else that row is searched again in float64.
+
+Equal distances can still part in the last bits of float64, so whoever compares distances with `<=`
+adds `Frame.rounding` to the larger side.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-__all__ = ["distance_tiles", "neighbour_distances", "rounding"]
+__all__ = ["Cloud", "Frame", "at_most", "exact", "neighbour_distances", "shared_frame", "tiles"]
 
-TILE_NUMBERS = 4_000_000
-"""Distances in one tile: 32 MB."""
+ROWS, COLUMNS = 1024, 2048
+"""A tile: 8 MB in float32. Of rows, a few at a time are held in float64."""
+PART = 128
+FEW_FEATURES = 32
+"""Up to here a product in float64 costs less than what else is done to a tile."""
+MANY_FEATURES = 256
+"""From here on half of a symmetric product is worth saving."""
+SPARE = 3
+"""Candidates beyond the k-th neighbour that are looked at exactly."""
+GROUP = 16
+"""Columns whose smallest value is taken first."""
+CHUNK_NUMBERS = 200_000
+TINY = 1e-100
+"""Scale of sets that are one point."""
 
 
-def distance_tiles(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Squared distances of x: (n, f) to y: (m, f), as (rows of x, (rows, m) float64 >= 0)."""
-    x, y = _centred(x, y)
-    y_norm = y.square().sum(dim=1)
-    rows = max(1, TILE_NUMBERS // max(1, len(y)))
-    for start in range(0, len(x), rows):
-        tile = x[start : start + rows]
-        squared = torch.addmm(y_norm, tile, y.T, alpha=-2)
-        squared += tile.square().sum(dim=1, keepdim=True)
-        yield slice(start, start + len(tile)), squared.clamp_(min=0)
+@dataclass(frozen=True)
+class Frame:
+    """One origin and one scale for all clouds that are compared: no norm overflows or vanishes."""
+
+    centre: Tensor
+    scale: float
+    dtype: torch.dtype
+
+    @property
+    def rounding(self) -> float:
+        """A bound on the rounding error in float64 of a squared distance within it."""
+        return 8 * (len(self.centre) + 4) * torch.finfo(torch.float64).eps * self.scale**2
 
 
-def neighbour_distances(x: Tensor, ks: tuple[int, ...]) -> Tensor:
-    """Squared distance of each row to its k-th nearest other row: (n, f) -> (n, len(ks)).
+@dataclass(frozen=True)
+class Cloud:
+    """Rows as they were given, (n, f), and ready for products in a frame.
+
+    work: (n, f + 2): x, (1 − c)|x|², 1. slack: (n,) c|x|², in the frame's dtype and scale.
+    """
+
+    rows: Tensor
+    work: Tensor
+    slack: Tensor
+    frame: Frame
+
+    @classmethod
+    def of(cls, x: Tensor, frame: Frame) -> Cloud:
+        """x: (n, f) of any real dtype."""
+        n, f = x.shape
+        work = x.new_empty(n, f + 2, dtype=frame.dtype)
+        slack = x.new_empty(n, dtype=frame.dtype)
+        c = (f + 16) * torch.finfo(frame.dtype).eps
+        for start in range(0, n, PART):
+            rows = slice(start, min(n, start + PART))
+            part = (x[rows].double() - frame.centre) / frame.scale
+            norm = part.square().sum(dim=1)
+            work[rows, :f] = part
+            work[rows, f] = norm * (1 - c)
+            slack[rows] = norm * c
+        work[:, f + 1] = 1
+        return cls(x, work, slack, frame)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def limits(self, squared: Tensor) -> Tensor:
+        """Squared distances (n,) float64 in the units of tiles."""
+        return (squared / self.frame.scale**2).to(self.frame.dtype)
+
+
+def shared_frame(*sets: Tensor, dtype: torch.dtype | None = None) -> Frame:
+    """The frame of sets (n, f): centred on the first, the longest row about 1 long.
+
+    dtype: of tiles; None: by the number of features.
+    """
+    # Off the first row, so that the centre of constant features is that constant, exactly.
+    first = sets[0][0].double()
+    total = torch.zeros_like(first)
+    for part in sets[0].split(PART):
+        total += (part.double() - first).sum(dim=0)
+    centre = first + total / len(sets[0])
+    if dtype is None:
+        dtype = torch.float64 if len(first) <= FEW_FEATURES else torch.float32
+    return Frame(centre, max(_longest(x, centre) for x in sets) ** 0.5 or TINY, dtype)
+
+
+def _longest(x: Tensor, centre: Tensor) -> float:
+    parts = x.split(PART)
+    return max(float((p.double() - centre).square().sum(dim=1).max()) for p in parts)
+
+
+def tiles(x: Cloud, y: Cloud, *, upper: bool = False) -> Iterator[tuple[slice, slice, Tensor]]:
+    """Lower bounds of squared distances, as (rows of x, rows of y, (r, c) in the frame's units).
+
+    upper: of x = y, only the tiles on and above the diagonal; they are square.
+    """
+    f = x.rows.shape[1]
+    width = ROWS if upper or f >= MANY_FEATURES else COLUMNS
+    for left in range(0, len(y), width):
+        columns = slice(left, min(len(y), left + width))
+        other = y.work[columns].clone()
+        other[:, :f] *= -2
+        other[:, f:] = y.work[columns, f:].flip(1)
+        for top in range(0, columns.stop if upper else len(x), ROWS):
+            rows = slice(top, min(len(x), top + ROWS))
+            yield rows, columns, x.work[rows] @ other.T
+
+
+def at_most(tile: Tensor, limit: Tensor) -> tuple[Tensor, Tensor]:
+    """Where tile (r, c) <= limit (r,): rows and columns, int64. Cheap where few are."""
+    groups = tile.shape[1] // GROUP
+    body = tile[:, : groups * GROUP].unflatten(1, (GROUP, groups))
+    row, group = (body.amin(dim=1) <= limit[:, None]).nonzero(as_tuple=True)
+    column = group[:, None] + groups * torch.arange(GROUP, device=tile.device)
+    found = tile[row[:, None], column] <= limit[row, None]
+    rest_row, rest = (tile[:, groups * GROUP :] <= limit[:, None]).nonzero(as_tuple=True)
+    rows = torch.cat([row[:, None].expand_as(column)[found], rest_row])
+    return rows, torch.cat([column[found], rest + groups * GROUP])
+
+
+def exact(x: Tensor, y: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Squared distances in float64 of the pairs x[rows], y[columns]: (p,).
+
+    By differences; by one product, within rounding, where most of all pairs are asked for.
+    """
+    if len(rows) > len(x) * len(y) // 16:
+        return squared_distances(x, y)[rows, columns]
+    chunk = max(1, CHUNK_NUMBERS // x.shape[1])
+    squared = x.new_empty(len(rows), dtype=torch.float64)
+    for start in range(0, len(rows), chunk):
+        i, j = rows[start : start + chunk], columns[start : start + chunk]
+        gap = x[i].double().sub_(y[j])
+        torch.sum(gap.square_(), dim=1, out=squared[start : start + chunk])
+    return squared
+
+
+def squared_distances(x: Tensor, y: Tensor) -> Tensor:
+    """All squared distances in float64, within rounding: (n, f), (m, f) -> (n, m)."""
+    centre = shared_frame(y).centre
+    x, y = x.double() - centre, y.double() - centre
+    squared = torch.addmm(y.square().sum(dim=1), x, y.T, alpha=-2)
+    return squared.add_(x.square().sum(dim=1, keepdim=True)).clamp_(min=0)
+
+
+def neighbour_distances(x: Cloud, ks: tuple[int, ...]) -> Tensor:
+    """Squared distance of each row to its k-th nearest other row: (n,) -> (n, len(ks)) float64.
 
     ks: each in [1, n − 1]. A row is no neighbour of itself; its duplicates are.
     """
     if not 1 <= min(ks) <= max(ks) < len(x):
         raise ValueError(f"k must lie in [1, {len(x) - 1}] for {len(x)} rows; got {ks}")
-    found = []
-    for rows, squared in distance_tiles(x, x):
-        here = torch.arange(rows.start, rows.stop, device=x.device)
-        squared[here - rows.start, here] = torch.inf
-        nearest = squared.topk(max(ks), dim=1, largest=False, sorted=True).values
-        found.append(nearest[:, [k - 1 for k in ks]])
-    return torch.cat(found)
+    lower, which = _candidates(x, min(max(ks) + SPARE, len(x) - 1))
+    last = lower[:, -1].double() * x.frame.scale**2
+    if which.shape[1] == len(x) - 1:
+        last.fill_(torch.inf)
+    found = {k: _kth(x, k, lower, which) for k in sorted(set(ks))}
+    proven = (found[max(ks)] <= last) | (found[max(ks)] == 0)
+    for part in (~proven).nonzero()[:, 0].split(PART):
+        nearest = _searched(x.rows, part, max(ks))
+        for k, squared in found.items():
+            squared[part] = nearest[:, k - 1]
+    return torch.stack([found[k] for k in ks], dim=1)
 
 
-def rounding(x: Tensor, y: Tensor) -> float:
-    """A bound on the rounding error of a squared distance within or between x and y."""
-    x, y = _centred(x, y)
-    largest = max(float(t.square().sum(dim=1).max()) for t in (x, y))
-    return 8 * (x.shape[1] + 4) * torch.finfo(torch.float64).eps * largest
+def _kth(x: Cloud, k: int, lower: Tensor, which: Tensor) -> Tensor:
+    """The k-th least squared distance of each row to its candidates, (n,) float64.
+
+    lower, which: (n, c) as of `_candidates`. Exact are those that bounds leave in question.
+    """
+    upper = lower + 2 * (x.slack[:, None] + x.slack[which])
+    before = upper < lower[:, k - 1 : k]
+    within = ~before & (lower <= upper.kthvalue(k, dim=1, keepdim=True).values)
+    squared = torch.full_like(lower, torch.inf, dtype=torch.float64)
+    squared[before] = -torch.inf
+    row, column = within.nonzero(as_tuple=True)
+    squared[within] = exact(x.rows, x.rows, row, which[row, column])
+    return squared.kthvalue(k, dim=1).values
 
 
-def _centred(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    x, y = x.double(), y.double()
-    centre = x.mean(dim=0)
-    return x - centre, y - centre
+def _candidates(cloud: Cloud, count: int) -> tuple[Tensor, Tensor]:
+    """Of each row the `count` other rows of least lower bound: the bounds, ascending, and which."""
+    n = len(cloud)
+    values = cloud.slack.new_full((n, count), torch.inf)
+    which = torch.zeros(n, count, dtype=torch.int64, device=values.device)
+
+    def take(rows: slice, first: int, tile: Tensor) -> None:
+        new, column = _smallest(tile, min(count, tile.shape[1]))
+        both = torch.cat([values[rows], new], dim=1)
+        index = torch.cat([which[rows], column + first], dim=1)
+        values[rows], order = both.topk(count, dim=1, largest=False)
+        which[rows] = index.gather(1, order)
+
+    upper = cloud.rows.shape[1] >= MANY_FEATURES
+    for rows, columns, tile in tiles(cloud, cloud, upper=upper):
+        if max(rows.start, columns.start) < min(rows.stop, columns.stop):
+            tile.diagonal(rows.start - columns.start).fill_(torch.inf)
+        take(rows, columns.start, tile)
+        if upper and rows.start < columns.start:
+            take(columns, rows.start, tile.T.contiguous())
+    return values, which
+
+
+def _smallest(tile: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The `count` smallest of each row and their columns, through the minima of groups."""
+    groups = tile.shape[1] // GROUP
+    if groups <= 2 * count:
+        found = tile.topk(count, dim=1, largest=False)
+        return found.values, found.indices
+    minima = tile[:, : groups * GROUP].unflatten(1, (GROUP, groups)).amin(dim=1)
+    chosen = minima.topk(count, dim=1, largest=False).indices
+    members = groups * torch.arange(GROUP, device=tile.device)
+    column = (chosen[:, :, None] + members).flatten(1)
+    rest = torch.arange(groups * GROUP, tile.shape[1], device=tile.device)
+    column = torch.cat([column, rest.expand(len(tile), -1)], dim=1)
+    values, order = tile.gather(1, column).topk(count, dim=1, largest=False)
+    return values, column.gather(1, order)
+
+
+def _searched(x: Tensor, rows: Tensor, k: int) -> Tensor:
+    """The k least squared distances of x[rows] to other rows, in float64: (r, k), ascending."""
+    best = torch.full((len(rows), k), torch.inf, dtype=torch.float64, device=x.device)
+    step = 4 * PART
+    for start in range(0, len(x), step):
+        squared = squared_distances(x[rows], x[start : start + step])
+        inside = (rows >= start) & (rows < start + step)
+        squared[inside.nonzero()[:, 0], rows[inside] - start] = torch.inf
+        new = _smallest(squared, min(k, squared.shape[1]))[0]
+        best = torch.cat([best, new], dim=1).topk(k, dim=1, largest=False).values
+    return best.sort(dim=1).values

@@ -24,7 +24,14 @@ from torch import Tensor
 from benchbench.api import NotAvailable, Score
 from benchbench.metrics.counts import paired_count, sampling_detail
 from benchbench.metrics.evaluation import SampleEvaluation
-from benchbench.metrics.neighbours import distance_tiles, neighbour_distances, rounding
+from benchbench.metrics.neighbours import (
+    Cloud,
+    at_most,
+    exact,
+    neighbour_distances,
+    shared_frame,
+    tiles,
+)
 from benchbench.metrics.specs_quality import PrdcConfig
 
 __all__ = ["Prdc", "compute", "prdc"]
@@ -42,24 +49,61 @@ class Prdc:
 
 def prdc(real: Tensor, fake: Tensor, *, k: int = 3, k_density: int = 5) -> Prdc:
     """real: (n, f), fake: (m, f); k of precision and recall, k_density of density and coverage."""
-    slack = rounding(real, fake)
-    radii = neighbour_distances(real, (k, k_density)) + slack
-    near, wide = radii[:, :1], radii[:, 1:]
-    fake_radii = neighbour_distances(fake, (k,)).T + slack
+    frame = shared_frame(real, fake)
+    x, y = Cloud.of(real, frame), Cloud.of(fake, frame)
+    radii = neighbour_distances(x, (k, k_density)) + frame.rounding
+    fake_radii = neighbour_distances(y, (k,))[:, 0] + frame.rounding
     precise = torch.zeros(len(fake), dtype=torch.bool, device=fake.device)
-    recalled, covered, pairs = 0, 0, 0
-    for rows, squared in distance_tiles(real, fake):
-        precise |= (squared <= near[rows]).any(dim=0)
-        recalled += int((squared <= fake_radii).any(dim=1).sum())
-        inside = squared <= wide[rows]
-        covered += int(inside.any(dim=1).sum())
-        pairs += int(inside.sum())
+    recalled, covered = (torch.zeros_like(precise[:1]).repeat(len(real)) for _ in range(2))
+    pairs = 0
+    for rows, columns, tile in tiles(x, y):
+        i, j, (in_near, in_wide) = _inside(tile, x, y, rows, columns, radii)
+        precise[j[in_near]] = True
+        covered[i[in_wide]] = True
+        pairs += int(in_wide.sum())
+        recalled[rows] |= _held(tile, x, y, rows, columns, fake_radii)
     return Prdc(
-        precision=int(precise.sum()) / len(fake),
-        recall=recalled / len(real),
+        precision=float(precise.double().mean()),
+        recall=float(recalled.double().mean()),
         density=pairs / (k_density * len(fake)),
-        coverage=covered / len(real),
+        coverage=float(covered.double().mean()),
     )
+
+
+def _inside(
+    tile: Tensor, x: Cloud, y: Cloud, rows: slice, columns: slice, radii: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Pairs (i, j) of a tile, as rows of x and of y, and which balls of x_i hold y_j: (b, p) bool.
+
+    radii: (n, b) squared radii of the balls around each row of x, float64. A pair in no ball may
+    be left out.
+    """
+    radii = radii[rows]
+    limits = x.limits(radii)
+    i, j = at_most(tile, limits.amax(dim=1))
+    value, doubt = tile[i, j], 2 * (x.slack[rows][i] + y.slack[columns][j])
+    inside = value <= limits[i].T
+    unsure = (inside & (value + doubt > limits[i].T)).any(dim=0).nonzero()[:, 0]
+    squared = exact(x.rows[rows], y.rows[columns], i[unsure], j[unsure])
+    inside[:, unsure] = squared <= radii[i[unsure]].T
+    return i + rows.start, j + columns.start, inside
+
+
+def _held(tile: Tensor, x: Cloud, y: Cloud, rows: slice, columns: slice, radii: Tensor) -> Tensor:
+    """Whether each x_i of a tile lies in the ball of some y_j: (r,) bool.
+
+    radii: (m,) squared radius of each ball of y, float64. Wide balls hold many, so pairs are looked
+    at only where no bound decides.
+    """
+    gap = tile - y.limits(radii[columns])
+    lowest = gap.amin(dim=1)
+    doubt = 2 * (x.slack[rows] + y.slack[columns].max())
+    held = lowest <= -doubt
+    unsure = ((lowest <= 0) & ~held).nonzero()[:, 0]
+    i, j = at_most(gap[unsure], torch.zeros_like(lowest[unsure]))
+    squared = exact(x.rows[rows], y.rows[columns], unsure[i], j)
+    held[unsure[i[squared <= radii[columns][j]]]] = True
+    return held
 
 
 def compute(evaluation: SampleEvaluation, config: PrdcConfig) -> list[Score]:

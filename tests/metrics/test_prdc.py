@@ -7,7 +7,14 @@ import torch
 from torch import Tensor
 
 import benchbench.metrics.neighbours as neighbours
-from benchbench.metrics.neighbours import distance_tiles, neighbour_distances
+from benchbench.metrics.neighbours import (
+    Cloud,
+    at_most,
+    neighbour_distances,
+    shared_frame,
+    squared_distances,
+    tiles,
+)
 from benchbench.metrics.prdc import Prdc, prdc
 
 
@@ -36,13 +43,14 @@ def brute_force(real: Tensor, fake: Tensor, k: int, k_density: int) -> Prdc:
     )
 
 
-@pytest.mark.parametrize("f", [1, 2, 20, 192])
+@pytest.mark.parametrize("f", [1, 2, 20, 192, 300])
 @pytest.mark.parametrize(("k", "k_density"), [(3, 5), (1, 10)])
 def test_equals_brute_force(
     f: int, k: int, k_density: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exactly, over several tiles, with different sizes on the two sides."""
-    monkeypatch.setattr(neighbours, "TILE_NUMBERS", 5_000)
+    monkeypatch.setattr(neighbours, "ROWS", 64)
+    monkeypatch.setattr(neighbours, "COLUMNS", 150)
     real, fake = normal(301, f, 0), normal(260, f, 1, scale=0.9) + 0.1
     assert prdc(real, fake, k=k, k_density=k_density) == brute_force(real, fake, k, k_density)
 
@@ -124,23 +132,71 @@ def test_density_expects_one_and_coverage_its_closed_form() -> None:
         assert abs(float(values.mean()) - expected) < 4 * error
 
 
+def cloud(x: Tensor, dtype: torch.dtype | None = None) -> Cloud:
+    return Cloud.of(x, shared_frame(x, dtype=dtype))
+
+
 def test_neighbours_leave_the_row_itself_out_but_not_its_duplicates() -> None:
     x = torch.tensor([[0.0], [0.0], [1.0], [3.0]])
-    found = neighbour_distances(x, (1, 2)).sqrt()
+    found = neighbour_distances(cloud(x), (1, 2)).sqrt()
     expected = torch.tensor([[0.0, 1], [0, 1], [1, 1], [2, 3]], dtype=torch.float64)
     torch.testing.assert_close(found, expected)
 
 
-def test_tiles_cover_every_row_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "TILE_NUMBERS", 70)
-    x, y = normal(23, 2, 16), normal(10, 2, 17)
-    tiles = list(distance_tiles(x, y))
-    assert max(t.numel() for _, t in tiles) <= 70
-    assert [r for rows, _ in tiles for r in range(rows.start, rows.stop)] == list(range(23))
-    whole = torch.cat([t for _, t in tiles])
-    torch.testing.assert_close(whole, pairs(x, y).square(), rtol=1e-12, atol=1e-13)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("upper", [True, False])
+def test_tiles_cover_every_pair_once_with_bounds(
+    dtype: torch.dtype, upper: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Far from the origin, where float32 rounds by more than many distances."""
+    monkeypatch.setattr(neighbours, "ROWS", 7)
+    monkeypatch.setattr(neighbours, "COLUMNS", 10)
+    x = normal(23, 40, 16) * torch.logspace(-3, 3, 23, dtype=torch.float64)[:, None]
+    found, true = cloud(x, dtype), pairs(x, x).square()
+    seen = torch.zeros(23, 23)
+    for rows, columns, tile in tiles(found, found, upper=upper):
+        seen[rows, columns] += 1
+        low = tile.double() * found.frame.scale**2
+        doubt = 2 * found.frame.scale**2 * (found.slack[rows, None] + found.slack[columns])
+        assert (low <= true[rows, columns] * (1 + 1e-12)).all()
+        assert (true[rows, columns] <= (low + doubt) * (1 + 1e-12) + 1e-12).all()
+    assert (seen + seen.T > 0).all() if upper else (seen == 1).all()
+    assert seen.max() == 1
+
+
+@pytest.mark.parametrize("spread", [1.0, 1e-3, 1e-6])
+def test_neighbours_that_float32_cannot_tell_apart_are_searched_again(spread: float) -> None:
+    """Tight clusters far from one another: every distance within is float32 rounding."""
+    centres = 100 * normal(3, 64, 20)
+    x = centres.repeat_interleave(50, dim=0) + spread * normal(150, 64, 21)
+    expected = pairs(x, x).sort(dim=1).values[:, [1, 4]].square()
+    found = neighbour_distances(cloud(x, torch.float32), (1, 4))
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=cloud(x).frame.rounding)
+
+
+def test_at_most_finds_every_entry() -> None:
+    tile = normal(13, 53, 22)
+    limit = normal(13, 1, 23)[:, 0]
+    rows, columns = at_most(tile, limit)
+    found = torch.zeros_like(tile, dtype=torch.bool)
+    found[rows, columns] = True
+    assert len(rows) == found.sum()
+    assert torch.equal(found, tile <= limit[:, None])
+
+
+def test_a_product_gives_all_distances() -> None:
+    x, y = normal(23, 3, 24) + 50, normal(10, 3, 25) + 50
+    torch.testing.assert_close(
+        squared_distances(x, y), pairs(x, y).square(), rtol=1e-12, atol=1e-13
+    )
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e25])
+def test_no_scale_overflows_or_vanishes(scale: float) -> None:
+    real, fake = normal(120, 50, 26), normal(120, 50, 27)
+    assert prdc(scale * real, scale * fake) == prdc(real, fake)
 
 
 def test_too_many_neighbours_are_refused() -> None:
     with pytest.raises(ValueError, match=r"k must lie in \[1, 3\]"):
-        neighbour_distances(normal(4, 2, 18), (3, 4))
+        neighbour_distances(cloud(normal(4, 2, 18)), (3, 4))
