@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from benchbench.registry import Registry
+from benchbench.report.curves import draw_curves
 from benchbench.report.pictures import Pictures
 from benchbench.report.renderers import to_rich, write_tables
 from benchbench.report.tables import build_tables
@@ -38,7 +39,10 @@ class Output:
         from rich.console import Console
 
         tables = self._tables()
-        Pictures(self.job.folder, self.job.whole, self.registry).draw_all(tables)
+        pictures = Pictures(self.job.folder, self.job.whole, self.registry)
+        pictures.draw_all(tables)
+        figures = self.job.folder.path / "figures"
+        draw_curves(self.job.scores(), self.specs, pictures.styles, figures)
         console = Console()
         width = console.width if console.is_terminal else 120
         console = Console(width=width)
@@ -47,7 +51,7 @@ class Output:
         out = self.job.folder.path
         click.echo(f"scores   {out / 'scores.csv'}")
         click.echo(f"tables   {out / 'table.md'}, table.tex, table.csv")
-        click.echo(f"figures  {out / 'figures'}")
+        click.echo(f"figures  {figures}")
 
     def exit_code(self, outcomes: list[Outcome]) -> int:
         """0 all done, 1 some failed, 130 interrupted; failures are named last."""
