@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from benchbench.api import Config, MetricSpec, ScoreSpec
 
-__all__ = ["QUALITY_SPECS", "FrechetConfig", "ModesConfig", "PrdcConfig"]
+__all__ = ["QUALITY_SPECS", "FrechetConfig", "ModesConfig", "Pipeline", "PrdcConfig"]
+
+Pipeline = Literal["ours", "torch-fidelity"]
+PIPELINES = (
+    "Who computes: ours, or torch-fidelity on the same images and weights, to reproduce a "
+    "published number (needs the extractor inception; a column of its own)."
+)
 
 
 class FrechetConfig(Config):
-    """How many samples a FID compares."""
+    """How many samples a FID compares, and who computes it."""
 
     n: int = Field(
         10_000,
         ge=2,
         description="Samples and test examples compared; all there are, where there are fewer.",
     )
+    pipeline: Pipeline = Field("ours", description=PIPELINES)
 
 
 class PrdcConfig(Config):

@@ -38,6 +38,7 @@ _COST_NAMES = frozenset(["nfe", "parameters"])
 _PROTOCOL_KEYS = (
     "extractor",
     "extractor_hash",
+    "pipeline",
     "reference",
     "resize",
     "k",

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-__all__ = ["Components", "blurred", "ladders", "noisy", "quantised", "shifted"]
+__all__ = ["Components", "blurred", "ladders", "noisy", "quantised", "ranks", "shifted"]
 
 BLUR = (0.4, 0.5, 0.6, 0.8, 1.0, 1.5)
 """From 0.4 pixels on: 0.3 leaks 1/256 to a neighbour, which few grey levels round away."""
@@ -103,14 +103,18 @@ class Components:
         return flat.view(-1, *self.shape).clamp(-1, 1)
 
 
+def ranks(components: Components) -> list[int]:
+    """How many components the ladder `rank` keeps."""
+    return [max(1, round(share * len(components.mean))) for share in KEPT]
+
+
 def ladders(x: Tensor, labels: Tensor, components: Components) -> dict[str, dict[str, Tensor]]:
     """Ladders of held-out images x: (n, c, h, w), each from the images as they are downwards."""
     classes = int(labels.max()) + 1
-    ranks = [max(1, round(share * len(components.mean))) for share in KEPT]
     return {
         "blur": {"0": x, **{f"{s:g} px": blurred(x, s) for s in BLUR}},
         "noise": {"0": x, **{f"{s:g}": noisy(x, s) for s in NOISE}},
         "dropped": {f"{k}": x[labels >= k] for k in range(classes)},
-        "rank": {"all": x, **{f"{k}": components.reconstructed(x, k) for k in ranks}},
+        "rank": {"all": x, **{f"{k}": components.reconstructed(x, k) for k in ranks(components)}},
         "shift": {"0": x, **{f"{d} px": shifted(x, d) for d in SHIFTS}},
     }
