@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchbench.api.errors import UsageError
+from benchbench.api.errors import BenchError, UsageError
 
 __all__ = ["DATA_VARIABLE", "Assets", "default_cache"]
 
@@ -77,13 +77,16 @@ class Assets:
         whole = target.is_file() and target.stat().st_size == size
         if whole and file_digest(target) == sha256:
             return target
+        other = f", or {ways}" if ways else ""
         if not self.download:
             state = f"is damaged ({str(target)!r})" if target.exists() else "is not here"
-            other = f", or {ways}" if ways else ""
             raise UsageError(
                 f"{name} {state}; give --download to fetch it ({mebibytes(size)} from {url}){other}"
             )
-        download(url, target, sha256=sha256, size=size)
+        try:
+            download(url, target, sha256=sha256, size=size)
+        except BenchError as error:
+            raise BenchError(f"{error}{other}") from None
         return target
 
     def to_json(self) -> dict[str, Any]:

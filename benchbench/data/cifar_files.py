@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchbench.api import Assets, DatasetSpec, UsageError
-from benchbench.api.download import mebibytes
-from benchbench.data.missing import damaged, missing
+from benchbench.data.missing import damaged, local_ways, missing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +58,7 @@ def where_cifar10(spec: DatasetSpec, assets: Assets) -> Path | None:
 
 def locate(assets: Assets) -> Iterator[tuple[Path, str]]:
     """Folders and archives that are here, each with the name of its form."""
-    for folder in (*assets.folders, assets.cache / "cifar10"):
+    for folder in assets.folders:
         for place in (folder, folder / "cifar10", folder / "CIFAR10"):
             for form, batches in MD5.items():
                 if all((place / form / name).is_file() for name in batches):
@@ -67,6 +66,8 @@ def locate(assets: Assets) -> Iterator[tuple[Path, str]]:
             for form, archive in ARCHIVES.items():
                 if (place / archive).is_file():
                     yield place / archive, form
+    if (assets.cache / "cifar10" / ARCHIVE).is_file():
+        yield assets.cache / "cifar10" / ARCHIVE, "cifar-10-batches-bin"
 
 
 def read_batches(assets: Assets) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -74,16 +75,14 @@ def read_batches(assets: Assets) -> list[tuple[np.ndarray, np.ndarray]]:
 
     Raises UsageError where there are no files, or a file is not the published one.
     """
+    ways = local_ways(f"cifar-10-batches-py, cifar-10-batches-bin or {ARCHIVE}")
+    cache = assets.cache / "cifar10"
     found = next(locate(assets), None)
-    if found is None:
-        if not assets.download:
-            raise missing(
-                "cifar10",
-                f"cifar-10-batches-py, cifar-10-batches-bin or {ARCHIVE}",
-                mebibytes(SIZE),
-                (*assets.folders, assets.cache / "cifar10"),
-            )
-        path = assets.fetch(URL, sha256=SHA256, name=f"cifar10/{ARCHIVE}", size=SIZE)
+    if found is None and not assets.download:
+        raise missing("cifar10", SIZE, (*assets.folders, cache), ways)
+    if found is None or found[0].parent == cache:
+        name = f"cifar10/{ARCHIVE}"
+        path = assets.fetch(URL, sha256=SHA256, name=name, size=SIZE, ways=ways)
         found = path, "cifar-10-batches-bin"
     path, form = found
     contents = _folder(path, form) if path.is_dir() else _archive(path, form)

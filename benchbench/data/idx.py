@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchbench.api import Assets, DatasetSpec, UsageError
-from benchbench.api.download import mebibytes
-from benchbench.data.missing import damaged, missing
+from benchbench.data.missing import damaged, local_ways, missing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,44 +69,41 @@ class IdxSource:
     system: tuple[Path, str] | None = None
 
     def places(self, assets: Assets) -> Iterator[Path]:
-        """Folders where the files may lie, first come first served."""
+        """Folders where somebody else may have put the files, first come first served."""
         for folder in assets.folders:
             for inner in (f"{self.title}/raw", "raw", self.name, self.title, "."):
                 yield folder / inner
         if self.system:
             yield self.system[0]
-        yield assets.cache / self.name
 
-    def locate(self, assets: Assets) -> dict[str, Path] | None:
-        """Path of each file, by name, in the first place that has them all."""
-        for place in self.places(assets):
-            found = {file.name: _first(place, file.spellings) for file in self.files}
-            paths = {name: path for name, path in found.items() if path is not None}
-            if len(paths) == len(self.files):
-                return paths
+    def locate(self, assets: Assets) -> Path | None:
+        """The first place that has all the files; last of all the cache."""
+        for place in (*self.places(assets), assets.cache / self.name):
+            if all(_first(place, file.spellings) for file in self.files):
+                return place
         return None
 
     def obtain(self, assets: Assets) -> Mapping[str, Path]:
         """Path of each file; fetched where that is allowed, else a UsageError with the ways out."""
-        found = self.locate(assets)
-        if found is not None:
-            return found
-        if not assets.download:
+        found, cache = self.locate(assets), assets.cache / self.name
+        if found is not None and found != cache:
+            paths = {file.name: _first(found, file.spellings) for file in self.files}
+            return {name: path for name, path in paths.items() if path is not None}
+        ways = local_ways(
+            f"{self.title}/raw/{self.files[0].name}.gz and its {len(self.files) - 1} fellows",
+            *([f"apt-get install {self.system[1]}"] if self.system else []),
+        )
+        if found is None and not assets.download:
             size = sum(file.gz_size for file in self.files)
             system = [self.system[0]] if self.system else []
-            raise missing(
-                self.name,
-                f"{self.title}/raw/{self.files[0].name}.gz and its {len(self.files) - 1} fellows",
-                mebibytes(size),
-                (*assets.folders, *system, assets.cache / self.name),
-                *([f"apt-get install {self.system[1]}"] if self.system else []),
-            )
+            raise missing(self.name, size, (*assets.folders, *system, cache), ways)
         return {
             file.name: assets.fetch(
                 f"{self.url}{file.name}.gz",
                 sha256=file.gz_sha256,
                 name=f"{self.name}/{file.name}.gz",
                 size=file.gz_size,
+                ways=ways,
             )
             for file in self.files
         }
@@ -236,14 +232,9 @@ FASHION_MNIST = IdxSource(
 
 def where_mnist(spec: DatasetSpec, assets: Assets) -> Path | None:
     """The folder of MNIST's files, or None."""
-    return _where(MNIST, assets)
+    return MNIST.locate(assets)
 
 
 def where_fashion(spec: DatasetSpec, assets: Assets) -> Path | None:
     """The folder of Fashion-MNIST's files, or None."""
-    return _where(FASHION_MNIST, assets)
-
-
-def _where(source: IdxSource, assets: Assets) -> Path | None:
-    found = source.locate(assets)
-    return next(iter(found.values())).parent if found else None
+    return FASHION_MNIST.locate(assets)

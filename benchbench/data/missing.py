@@ -6,23 +6,23 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from benchbench.api.assets import DATA_VARIABLE
+from benchbench.api.download import mebibytes
 from benchbench.api.errors import UsageError
 
-__all__ = ["damaged", "missing"]
+__all__ = ["damaged", "local_ways", "missing"]
 
 
-def missing(name: str, layout: str, size: str, searched: Iterable[Path], *ways: str) -> UsageError:
-    """`name` is in none of the places searched.
-
-    layout: what a local copy looks like. size: of the download, for a person. ways: other ways.
-    """
+def missing(name: str, size: int, searched: Iterable[Path], ways: str) -> UsageError:
+    """`name` is in none of the places searched; `size` in bytes is that of its download."""
     places = ", ".join(str(path) for path in searched)
-    options = [
-        *ways,
-        f"--data-dir DIR or {DATA_VARIABLE}=DIR with {layout}",
-        f"--download ({size})",
-    ]
-    return UsageError(f"{name} is not here (looked in {places}); ways out: {'; '.join(options)}")
+    return UsageError(
+        f"{name} is not here (looked in {places}); ways out: {ways}; --download ({mebibytes(size)})"
+    )
+
+
+def local_ways(layout: str, *others: str) -> str:
+    """How else than by a download to get a data set; `layout` is what a local copy looks like."""
+    return "; ".join((*others, f"--data-dir DIR or {DATA_VARIABLE}=DIR with {layout}"))
 
 
 def damaged(path: Path | str, what: str, why: str) -> UsageError:

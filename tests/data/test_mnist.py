@@ -155,9 +155,17 @@ def test_a_download_is_asked_for_and_kept(
     first = Registry.load().load_dataset("mnist", Assets(download=True, cache=cache))
     monkeypatch.setattr(mnist, "MNIST", dataclasses.replace(source, url="http://127.0.0.1:9/"))
     assert Registry.load().load_dataset("mnist", Assets(cache=cache)).digest == first.digest
+    damaged = cache / "mnist" / "t10k-labels-idx1-ubyte.gz"
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    with pytest.raises(UsageError, match=r"is damaged .* give --download"):
+        Registry.load().load_dataset("mnist", Assets(cache=cache))
+    monkeypatch.setattr(mnist, "MNIST", served)
+    again = Registry.load().load_dataset("mnist", Assets(download=True, cache=cache))
+    assert again.digest == first.digest
+    monkeypatch.setattr(mnist, "MNIST", dataclasses.replace(source, url="http://127.0.0.1:9/"))
     for path in (cache / "mnist").iterdir():
         path.unlink()
-    with pytest.raises(BenchError, match="can't be reached"):
+    with pytest.raises(BenchError, match=r"can't be reached.*or --data-dir"):
         Registry.load().load_dataset("mnist", Assets(download=True, cache=cache))
     assert list((cache / "mnist").iterdir()) == []
 
