@@ -2,7 +2,7 @@
 
     G(z) = tanh U₁ … U_k A z        D(x) = w · V_{k+1} … V₁ x
 
-The grids halve (rounded up) until a side is 8 or less: 28 → 14 → 7, 64 → 32 → 16 → 8. Each U is a
+The grids are those of `benchbench.nn.conv`: 28 → 14 → 7, 64 → 32 → 16 → 8. Each U is a
 transposed and each V a plain convolution of 4 × 4 with stride 2, every output pixel of a U seeing
 as many inputs as its neighbour, so that no chequerboard comes from the stride. Channels double
 from a grid to the next coarser one. Between them stand `depth` residual blocks a grid.
@@ -11,8 +11,7 @@ Group normalisation precedes each leaky ReLU of the generator ("Group Normalizat
 2018): its statistics are those of one example, so rows stay independent, in training and after.
 Without it ("A Modern GAN Baseline", Huang et al., 2024, who have none and a far larger budget) the
 first thousands of steps are slow. The critic has none: its gradient is penalised, and its weights
-start at the scale that keeps variance through leaky ReLUs (He et al., 2015); a residual block
-starts near the identity ("Fixup Initialization", Zhang et al., 2019).
+start at the scale that keeps variance through leaky ReLUs (He et al., 2015).
 
 The critic sees m images joined as channels: "PacGAN: The power of two samples in generative
 adversarial networks", Lin et al., 2018.
@@ -26,41 +25,15 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from benchbench.nn.conv import ResidualConv, channels, halved_grids
 from benchbench_gan.config import Settings
 
-__all__ = ["ConvCritic", "ConvGenerator", "grids"]
+__all__ = ["ConvCritic", "ConvGenerator"]
 
-COARSEST = 8
-"""Grids halve until their smaller side is at most this."""
 GROUPS = 8
 """Of channels in a group normalisation; fewer where the width is no multiple."""
-MOST_CHANNELS = 512
 SLOPE = 0.2
 """Of the leaky ReLU on negative inputs."""
-RESIDUAL_SCALE = 0.3
-"""Initial scale of what a residual block adds."""
-
-
-def grids(height: int, width: int) -> list[tuple[int, int]]:
-    """Sides of every grid below the image's own, finest first.
-
-    >>> grids(28, 28), grids(64, 33)
-    ([(14, 14), (7, 7)], [(32, 17), (16, 9), (8, 5)])
-    """
-    found: list[tuple[int, int]] = []
-    while not found or min(height, width) > COARSEST:
-        height, width = (height + 1) // 2, (width + 1) // 2
-        found.append((height, width))
-    return found
-
-
-def channels(finest: int, count: int) -> list[int]:
-    """Channels on `count` grids, finest first.
-
-    >>> channels(48, 3)
-    [48, 96, 192]
-    """
-    return [min(MOST_CHANNELS, finest << i) for i in range(count)]
 
 
 def _scaled(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, std: float) -> nn.Module:
@@ -76,30 +49,13 @@ def _std(inputs: int, scale: float = 1.0) -> float:
     return scale * math.sqrt(2 / (1 + SLOPE**2) / inputs)
 
 
-def _conv(a: int, b: int, side: int, stride: int = 1, scale: float = 1.0) -> nn.Module:
-    layer = nn.Conv2d(a, b, side, stride, padding=(side - 1) // 2)
-    return _scaled(layer, _std(a * side**2, scale))
+def _down(a: int, b: int) -> nn.Module:
+    return _scaled(nn.Conv2d(a, b, 4, stride=2, padding=1), _std(16 * a))
 
 
 def _activation(width: int, normalise: bool) -> list[nn.Module]:
     act = nn.LeakyReLU(SLOPE)
     return [nn.GroupNorm(math.gcd(GROUPS, width), width), act] if normalise else [act]
-
-
-class _Residual(nn.Module):
-    """h ← h + W₂ φ(W₁ φ(h)), 3 × 3 each."""
-
-    def __init__(self, width: int, normalise: bool) -> None:
-        super().__init__()
-        self.net = nn.Sequential(
-            *_activation(width, normalise),
-            _conv(width, width, 3),
-            *_activation(width, normalise),
-            _conv(width, width, 3, scale=RESIDUAL_SCALE),
-        )
-
-    def forward(self, h: Tensor) -> Tensor:
-        return h + self.net(h)
 
 
 class ConvGenerator(nn.Module):
@@ -111,7 +67,7 @@ class ConvGenerator(nn.Module):
     def __init__(self, shape: Sequence[int], s: Settings) -> None:
         super().__init__()
         colours, height, width = shape
-        self.sizes = [*grids(height, width)[::-1], (height, width)]
+        self.sizes = [*halved_grids(height, width)[::-1], (height, width)]
         widths = channels(s.generator_width, len(self.sizes) - 1)[::-1]
         (h, w), first, normalise = self.sizes[0], widths[0], s.normalise
         self.start = (first, h, w)
@@ -122,7 +78,7 @@ class ConvGenerator(nn.Module):
             # Four of the sixteen taps meet an output pixel; the image starts in tanh's middle.
             is_last = len(self.stages) == len(widths) - 1
             _scaled(up, _std(4 * a, scale=0.5 if is_last else 1.0))
-            blocks = [_Residual(a, normalise) for _ in range(s.generator_depth)]
+            blocks = [ResidualConv(a, normalise=normalise) for _ in range(s.generator_depth)]
             self.stages.append(nn.Sequential(*blocks, *_activation(a, normalise), up))
 
     def forward(self, z: Tensor) -> Tensor:
@@ -143,13 +99,13 @@ class ConvCritic(nn.Module):
         super().__init__()
         colours, height, width = shape
         self.pack = s.pack
-        count = len(grids(height, width)) + 1
+        count = len(halved_grids(height, width)) + 1
         widths = channels(s.critic_width, count)
         layers: list[nn.Module] = []
         for i, (a, b) in enumerate(itertools.pairwise([colours * s.pack, *widths])):
-            layers.append(_conv(a, b, 4, stride=2))
+            layers.append(_down(a, b))
             if i < count - 1:
-                layers += [_Residual(b, normalise=False) for _ in range(s.critic_depth)]
+                layers += [ResidualConv(b, normalise=False) for _ in range(s.critic_depth)]
             layers.append(nn.LeakyReLU(SLOPE))
         self.trunk = nn.Sequential(*layers)
         inputs = widths[-1] * (height >> count) * (width >> count)
