@@ -8,17 +8,20 @@ their features are the same bits whichever metric asks first, and for however ma
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from benchbench.api.data import Dataset
-from benchbench.api.errors import NotAvailable, PluginError
+from benchbench.api.data import Dataset, SplitName
+from benchbench.api.errors import BenchError, NotAvailable, PluginError
 from benchbench.api.evaluation import Evaluation, Extractor, Source
 from benchbench.api.model import Model
 from benchbench.api.seeding import seeded_generator
 from benchbench.api.specs import Capability, DatasetSpec
+from benchbench.metrics.cache import StatisticCache, source_digest
 
 __all__ = ["RANGE_TOLERANCE", "SampleEvaluation", "block_rows", "check_samples"]
 
@@ -42,6 +45,7 @@ class SampleEvaluation(Evaluation):
     seed: of this cell and variant; every generator derives from it.
     model: trained, on `device`; put in eval mode. capabilities: what its spec declares.
     sampling: keyword arguments of `model.sample`.
+    cache: the folder in which features and statistics of real data are kept; None: nowhere.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class SampleEvaluation(Evaluation):
         model: Model | None = None,
         capabilities: frozenset[Capability] = frozenset(),
         sampling: Mapping[str, Any] | None = None,
+        cache: Path | None = None,
     ) -> None:
         if (model is None) == (samples is None):
             raise ValueError("an evaluation has either a model or samples")
@@ -70,7 +75,8 @@ class SampleEvaluation(Evaluation):
         if samples is not None:
             checked = check_samples(samples.to(self.device), dataset, "samples")
             self._given = dataset.quantise(checked)
-        self._blocks: dict[tuple[str, Source], list[Any]] = {}
+        self._cache = StatisticCache(cache)
+        self._blocks: dict[tuple[str, str], list[Any]] = {}
 
     @property
     def model(self) -> Model:
@@ -104,6 +110,31 @@ class SampleEvaluation(Evaluation):
             return self._rows(source, 0, n).double()
         blocks = self._first("features", source, n, self._features)
         return torch.cat(blocks)[:n].double()
+
+    def split_features(self, split: SplitName, n: int) -> Tensor:
+        """Features of the first n examples of a split of real data: (n, f) float64.
+
+        n is cut to what there is. For memorisation, which asks for training data.
+        """
+        n = min(n, len(self.dataset.split(split)))
+        if self._extractor is None:
+            self.extractor_detail()
+            raw = self.dataset.split(split).raw[:n]
+            return self.dataset.to_model(raw.to(self.device)).double()
+        return torch.cat(self._first("features", split, n, self._features))[:n].double()
+
+    def statistic(
+        self, name: str, n: int, make: Callable[[Tensor], dict[str, Tensor]], *made_by: ModuleType
+    ) -> dict[str, Tensor]:
+        """`make` of the features of the first n test examples, read from the cache where it is.
+
+        made_by: the modules whose source decides the values.
+        """
+        key = {"statistic": name, "n": n, "source": source_digest(*made_by)}
+        found = self._cache.get(
+            key | self._real("test"), lambda: make(self.features("reference", n))
+        )
+        return {name: tensor.to(self.device) for name, tensor in found.items()}
 
     @property
     def extractor(self) -> Extractor:
@@ -149,9 +180,7 @@ class SampleEvaluation(Evaluation):
     def _size(self) -> int:
         return block_rows(self.dataset.info.dim)
 
-    def _first(
-        self, what: str, source: Source, n: int, make: Callable[[Source, int], Any]
-    ) -> list[Any]:
+    def _first(self, what: str, source: str, n: int, make: Callable[[str, int], Any]) -> list[Any]:
         """The blocks that hold the first n rows of something, made where they are missing."""
         blocks = self._blocks.setdefault((what, source), [])
         needed = -(-n // self._size)
@@ -159,29 +188,51 @@ class SampleEvaluation(Evaluation):
             blocks.append(make(source, len(blocks)))
         return blocks[:needed]
 
-    def _generate(self, source: Source, block: int) -> Tensor:
+    def _generate(self, source: str, block: int) -> Tensor:
         generator = seeded_generator(self.device, self.seed, "samples", block)
         x = self.draw(self._size, generator=generator)
         where = f"{type(self.model).__name__}.sample"
         return self.dataset.quantise(check_samples(x, self.dataset, where, n=self._size))
 
-    def _features(self, source: Source, block: int) -> Tensor:
-        return self.extractor.features(self._block(source, block))
+    def _features(self, source: str, block: int) -> Tensor:
+        if source == "samples":
+            return self._extracted(source, block)
+        key = {"statistic": "features", "block": block, "rows": self._size, **self._real(source)}
+        found = self._cache.get(key, lambda: {"features": self._extracted(source, block)})
+        return found["features"].to(self.device)
 
-    def _modes(self, source: Source, block: int) -> tuple[Tensor, Tensor]:
+    def _extracted(self, source: str, block: int) -> Tensor:
+        found = self.extractor.features(self._block(source, block))
+        finite = found.isfinite().all(dim=1)
+        if not bool(finite.all()):
+            bad = int((~finite).sum())
+            raise BenchError(
+                f"extractor {self.extractor.name!r} gave {bad} of {len(found)} rows of features "
+                f"that are not finite, from {source}"
+            )
+        return found
+
+    def _real(self, source: str) -> dict[str, Any]:
+        """What a statistic of real data depends on, beside the code."""
+        split = "test" if source == "reference" else source
+        facts = {"dataset": self.dataset.digest, "split": split, "device": self.device.type}
+        return facts | self.extractor_detail()
+
+    def _modes(self, source: str, block: int) -> tuple[Tensor, Tensor]:
         return self.reader.modes(self._block(source, block))
 
-    def _block(self, source: Source, block: int) -> Tensor:
+    def _block(self, source: str, block: int) -> Tensor:
         """A block of rows; the last one of what is finite may be short."""
         start = block * self._size
         if source == "samples" and self._given is None:
             return self._first("x", "samples", start + 1, self._generate)[block]
         return self._rows(source, start, start + self._size)
 
-    def _rows(self, source: Source, start: int, stop: int) -> Tensor:
+    def _rows(self, source: str, start: int, stop: int) -> Tensor:
         if source == "samples":
             return self.samples(stop)[start:] if self._given is None else self._given[start:stop]
-        raw = self.dataset.test.raw[start:stop]
+        split: SplitName = "test" if source == "reference" else source  # type: ignore[assignment]
+        raw = self.dataset.split(split).raw[start:stop]
         return self.dataset.to_model(raw.to(self.device))
 
     def _count(self, source: Source, n: int | None) -> int:

@@ -26,6 +26,12 @@ class FrechetConfig(Config):
         description="Samples and test examples compared; all there are, where there are fewer.",
     )
     pipeline: Pipeline = Field("ours", description=PIPELINES)
+    resamplings: int = Field(
+        0,
+        ge=0,
+        description="Bootstrap resamplings behind a 95 % interval of one evaluation; 0: no "
+        "interval. Each costs about as much as the FID itself.",
+    )
 
 
 class PrdcConfig(Config):
@@ -63,6 +69,7 @@ QUALITY_SPECS: list[MetricSpec] = [
                 label="FID",
                 digits=2,
                 summary="squared Fréchet distance of Gaussians fitted to the extractor's features",
+                catches=("collapsed", "mode-dropper", "noise", "blur"),
             ),
         ),
         features=True,
@@ -83,6 +90,7 @@ QUALITY_SPECS: list[MetricSpec] = [
                 label="precision",
                 digits=3,
                 summary="share of samples inside the neighbourhoods of test data",
+                catches=("noise", "blur"),
             ),
             ScoreSpec(
                 "recall",
@@ -91,6 +99,7 @@ QUALITY_SPECS: list[MetricSpec] = [
                 label="recall",
                 digits=3,
                 summary="share of test data inside the neighbourhoods of samples",
+                catches=("collapsed", "mode-dropper"),
             ),
             ScoreSpec(
                 "density",
@@ -100,6 +109,7 @@ QUALITY_SPECS: list[MetricSpec] = [
                 digits=3,
                 summary="how many neighbourhoods of test data hold a sample, over those expected; "
                 "about 1 for a perfect sampler, and can exceed it",
+                catches=("noise", "blur"),
             ),
             ScoreSpec(
                 "coverage",
@@ -108,6 +118,7 @@ QUALITY_SPECS: list[MetricSpec] = [
                 label="coverage",
                 digits=3,
                 summary="share of test data whose neighbourhood holds a sample",
+                catches=("collapsed", "mode-dropper", "noise", "blur"),
             ),
         ),
         features=True,
@@ -122,7 +133,15 @@ QUALITY_SPECS: list[MetricSpec] = [
         kinds=frozenset({"points", "image"}),
         implementation="benchbench.metrics.modes:compute",
         scores=(
-            ScoreSpec("modes", "1", "max", label="modes", digits=1, summary="modes covered"),
+            ScoreSpec(
+                "modes",
+                "1",
+                "max",
+                label="modes",
+                digits=1,
+                summary="modes covered",
+                catches=("collapsed", "mode-dropper"),
+            ),
             ScoreSpec(
                 "hq_share",
                 "%",
@@ -147,6 +166,7 @@ QUALITY_SPECS: list[MetricSpec] = [
                 label="mode KL",
                 digits=4,
                 summary="KL(histogram over modes || uniform)",
+                catches=("collapsed", "mode-dropper"),
             ),
             ScoreSpec(
                 "mode_kl_floor",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from benchbench.api.config import Config
 from benchbench.api.data import DataInfo, Dataset
-from benchbench.api.errors import NotAvailable, PluginError
+from benchbench.api.errors import BenchError, NotAvailable, PluginError
 from benchbench.api.model import Model
 from benchbench.api.specs import DatasetSpec
 from benchbench.data.digits import load_digits
@@ -295,3 +296,28 @@ def test_every_score_is_declared_and_every_declared_one_computed(
     for name, scores in computed.items():
         assert [s.metric for s in scores] == [s.name for s in specs[name].scores]
         assert all(s.digits is not None and s.summary and s.label for s in specs[name].scores)
+
+
+def test_real_statistics_are_kept_and_read_back(images: Dataset, tmp_path: Path) -> None:
+    """The same bits from the cache, without asking the extractor; the samples are never kept."""
+    fresh = on_images(images, cache=None)
+    expected = fresh.features("reference", 50), frechet.compute(fresh, FrechetConfig())
+    on_images(images, cache=tmp_path).features("reference", 50)
+    frechet.compute(on_images(images, cache=tmp_path), FrechetConfig())
+    files = sorted((tmp_path / "statistics").iterdir())
+    assert len(files) == 2
+    again = on_images(images, cache=tmp_path)
+    made = []
+    again.extractor.features = lambda x: made.append(len(x)) or load_single().features(x)
+    assert torch.equal(again.features("reference", 50), expected[0])
+    assert made == []
+    assert frechet.compute(again, FrechetConfig()) == expected[1]
+    assert made == [1000]  # the samples
+    assert sorted((tmp_path / "statistics").iterdir()) == files
+
+
+def test_features_that_are_not_finite_name_the_extractor(images: Dataset) -> None:
+    row = on_images(images)
+    row.extractor.features = lambda x: torch.full((len(x), 64), float("nan"))
+    with pytest.raises(BenchError, match=r"digits-cnn-64' gave 360 of 360 rows of"):
+        prdc.compute(row, PrdcConfig())

@@ -7,7 +7,8 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
-from benchbench.metrics.frechet import BATCH, Moments, frechet_distance, root
+from benchbench.metrics.frechet import bootstrap_deviation
+from benchbench.metrics.moments import BATCH, Moments, frechet_distance, root
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -82,3 +83,96 @@ def test_streamed_moments_are_those_of_all_rows() -> None:
     assert found.n == len(x)
     torch.testing.assert_close(found.mean, x.mean(0), rtol=1e-14, atol=0)
     torch.testing.assert_close(found.covariance, torch.cov(x.T), rtol=0, atol=1e-11)
+
+
+def test_batches_of_a_stream_are_read_one_at_a_time() -> None:
+    """Any division into batches; rows are kept only while they are no more than features."""
+    x = torch.randn(500, 40, generator=seeded(10))
+    whole = Moments.of(x)
+    for step in (1, 7, 39, 41, 500):
+        found = Moments.of(iter(x.split(step)))
+        torch.testing.assert_close(found.mean, whole.mean, rtol=1e-12, atol=1e-14)
+        torch.testing.assert_close(found.covariance, whole.covariance, rtol=1e-12, atol=1e-12)
+
+
+def test_float32_features_far_from_zero_keep_their_spread() -> None:
+    """A mean of 1e4 over 200,000 rows: sums kept in float32 are off by far more than the spread.
+
+    numpy's float32 mean of the first feature is 9999.98 (pytorch-fid, where features are float32);
+    E[x²] − E[x]² in float32 gives a variance of −8 or 16 for the true 1 (torchmetrics before
+    float64 states).
+    """
+    x = torch.randn(50_000, 3, generator=seeded(11)) + 1e4
+    found = Moments.of(x)
+    true = x.double()
+    torch.testing.assert_close(found.mean, true.mean(0), rtol=1e-14, atol=0)
+    torch.testing.assert_close(found.covariance, torch.cov(true.T), rtol=1e-10, atol=1e-12)
+    naive = x.square().mean(0) - x.mean(0).square()
+    assert (naive - true.var(0)).abs().min() > 0.1
+    assert found.frechet(Moments.of(true)) < 1e-9
+
+
+@pytest.mark.parametrize("n", [(20, 30), (20, 400), (400, 30), (50, 51)])
+def test_fewer_rows_than_features(n: tuple[int, int]) -> None:
+    """Through the rows themselves: as from the singular covariances, to nine digits.
+
+    For 1,000 rows of 2,048 normal features torch-fidelity's eigenvalues of a product of singular
+    covariances are off by 1e-5 (2651.369383 for 2651.369371).
+    """
+    f = 50
+    x = torch.randn(n[0], f, generator=seeded(12), dtype=torch.float64)
+    y = torch.randn(n[1], f, generator=seeded(13), dtype=torch.float64) * 1.3 + 0.2
+    a, b = Moments.of(x), Moments.of(y)
+    torch.testing.assert_close(a.covariance, torch.cov(x.T), rtol=0, atol=1e-13)
+    rows = [(z - z.mean(0)) / (len(z) - 1) ** 0.5 for z in (x, y)]
+    shared = torch.linalg.svdvals(rows[0] @ rows[1].T).sum()
+    gap = x.mean(0) - y.mean(0)
+    expected = float(gap @ gap + torch.cov(x.T).trace() + torch.cov(y.T).trace() - 2 * shared)
+    assert a.frechet(b) == pytest.approx(expected, rel=1e-9)
+    assert b.frechet(a) == pytest.approx(expected, rel=1e-9)
+
+
+def test_few_rows_have_a_closed_form() -> None:
+    """y = c x + b for 10 rows in 300 dimensions: d² = |μ₁ − μ₂|² + (1 − c)² tr S."""
+    x = torch.randn(10, 300, generator=seeded(14), dtype=torch.float64)
+    y = 3 * x + 0.5
+    expected = (x.mean(0) - y.mean(0)).square().sum() + 4 * torch.cov(x.T).trace()
+    assert Moments.of(x).frechet(Moments.of(y)) == pytest.approx(float(expected), rel=1e-12)
+
+
+@pytest.mark.parametrize("n", [5, 500])
+def test_constant_features_have_no_spread(n: int) -> None:
+    """Two points: d² is the squared distance between them; scipy's sqrtm of zeros gives NaN."""
+    x, y = (torch.full((n, 40), v) for v in (0.1, 0.4))
+    gap = float(x[0, 0].double() - y[0, 0].double())
+    assert Moments.of(x).frechet(Moments.of(y)) == pytest.approx(40 * gap**2, rel=1e-9)
+    assert Moments.of(x).frechet(Moments.of(x)) == 0
+    some = torch.randn(n, 40, generator=seeded(15), dtype=torch.float64)
+    some[:, 7] = 3.0
+    expected = (some.mean(0) - x[0]).square().sum() + torch.cov(some.T).trace()
+    assert Moments.of(some).frechet(Moments.of(x)) == pytest.approx(float(expected), rel=1e-9)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_features_that_are_not_finite_are_refused(bad: float) -> None:
+    """A clear failure, not a score of NaN."""
+    x = torch.zeros(10, 3)
+    x[4, 1] = bad
+    with pytest.raises(ValueError, match="1 of 10 rows of features are not finite"):
+        Moments.of(x)
+
+
+def test_a_covariance_needs_two_rows() -> None:
+    one = Moments.of(torch.zeros(1, 3))
+    with pytest.raises(ValueError, match="needs 2 rows"):
+        one.frechet(one)
+
+
+def test_bootstrap_covers_the_spread_over_fresh_samples() -> None:
+    """Its deviation agrees with that of the distance over independent draws."""
+    n, f = 400, 5
+    real = Moments.of(torch.randn(20_000, f, generator=seeded(16)))
+    draws = [1.4 * torch.randn(n, f, generator=seeded(100 + i)) for i in range(60)]
+    true = torch.tensor([real.frechet(Moments.of(x)) for x in draws]).std()
+    found = bootstrap_deviation(real, draws[0], resamplings=100, generator=seeded(17))
+    assert found == pytest.approx(float(true), rel=0.4)
