@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import sys
+import types
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchbench.api import Config, DatasetSpec, UsageError
+from benchbench.api.hooks import hookimpl
 from benchbench.api.names import file_name, instance_name, short_label
 from benchbench.registry import Entry, Registry
 
@@ -118,3 +122,22 @@ def test_a_folder_of_images_by_any_path(tmp_path: Path, monkeypatch: pytest.Monk
     for typed in ("images", "./images/", "link", "~/images", "images/../images", "images?size=32"):
         assert registry.dataset(f"folder:{typed}").spec.name == name
     assert registry.dataset("folder:images?size=64").spec.shape == (3, 64, 64)
+
+
+def test_a_folder_whose_name_is_not_utf8(tmp_path: Path) -> None:
+    odd = tmp_path / "caf\udce9"
+    odd.mkdir()
+    with pytest.raises(UsageError, match="not UTF-8; rename the folder") as caught:
+        Registry.load().dataset(f"folder:{odd}")
+    assert str(caught.value).isascii()
+
+
+def test_argument_and_instance_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("plugin")
+    spec = DatasetSpec("half", "points", (2,), "nowhere:load", argument="FILE")
+    module.bench_datasets = hookimpl(lambda: [spec], specname="bench_datasets")  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "plugin_half", module)
+    points = [importlib.metadata.EntryPoint("half", "plugin_half", "benchbench")]
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: points)
+    (failure,) = Registry.load().failures
+    assert "'half' must give both of argument and instance" in failure.error

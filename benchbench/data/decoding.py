@@ -8,6 +8,7 @@ Surprising Subtleties in GAN Evaluation", 2022).
 
 from __future__ import annotations
 
+import logging
 import stat
 import warnings
 from pathlib import Path
@@ -28,6 +29,10 @@ SUFFIXES = frozenset(
 )
 MAX_PIXELS = 89_478_485
 """PIL's own bound: a larger image would take more than 256 MiB to decode."""
+
+
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
+# Its complaints about damaged files would stand among the bench's own lines, without a file name.
 
 
 class Refused(Exception):

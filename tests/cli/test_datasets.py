@@ -87,13 +87,31 @@ def test_list_and_doctor_say_where_data_are(
     assert "'nowhere' is not a folder" in err
 
 
-@pytest.mark.slow
-def test_a_run_on_a_folder(capfd: pytest.CaptureFixture[str], elsewhere: Path) -> None:
-    """What was refused is told once, not once a worker; the relative path becomes absolute."""
+def fill(folder: Path) -> None:
+    """120 pictures of 16 x 16 pixels."""
+    folder.mkdir(exist_ok=True)
     rng = np.random.default_rng(0)
     for i in range(120):
         image = Image.fromarray(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8))
-        image.save(elsewhere / "images" / f"{i}.png")
+        image.save(folder / f"{i}.png")
+
+
+def test_two_folders_of_the_same_images(
+    capsys: pytest.CaptureFixture[str], elsewhere: Path
+) -> None:
+    fill(elsewhere / "images")
+    fill(elsewhere / "copy")
+    both = "folder:images?size=8,folder:copy?size=8"
+    arguments = ("--models", "vae", "--datasets", both, "--metrics", "parameters")
+    code, _, err = bench(capsys, "run", *arguments, "--device", "cpu")
+    assert code == 2
+    assert "hold the same data; name one" in err
+
+
+@pytest.mark.slow
+def test_a_run_on_a_folder(capfd: pytest.CaptureFixture[str], elsewhere: Path) -> None:
+    """What was refused is told once, not once a worker; the relative path becomes absolute."""
+    fill(elsewhere / "images")
     (elsewhere / "images" / "bad.png").write_bytes(b"no image")
     arguments = ("--models", "vae", "--datasets", "folder:images?size=8", "--metrics", "parameters")
     with pytest.raises(SystemExit) as caught:
