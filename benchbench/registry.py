@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from benchbench.api import (
     API_VERSION,
     CAPABILITIES,
+    CONTROLS,
     KINDS,
     Assets,
     DatasetSpec,
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Entry", "Failure", "Registry", "resolve"]
 
+RESERVED = ("real", "control")
+"""Rows of a result that are no model: held-out real data, and the controls."""
 Spec = TypeVar("Spec", ModelSpec, DatasetSpec, ExtractorSpec, MetricSpec)
 AnySpec = ModelSpec | DatasetSpec | ExtractorSpec | MetricSpec
 
@@ -281,7 +284,17 @@ def _check_spec(spec: AnySpec, plugin: str) -> None:
         raise PluginError(
             f"data set {spec.name!r} must give both of argument and instance, or none"
         )
+    for score in spec.scores if isinstance(spec, MetricSpec) else ():
+        for control in set(score.catches) - set(CONTROLS[1:]):
+            raise PluginError(
+                str(unknown(f"control that {score.name!r} catches:", control, CONTROLS[1:]))
+            )
     if isinstance(spec, ModelSpec):
+        if spec.name in RESERVED:
+            raise PluginError(
+                f"{spec.name!r} of {plugin!r} is a name that the bench keeps for its own rows; "
+                "rename the model"
+            )
         for capability in spec.capabilities - set(CAPABILITIES):
             raise PluginError(
                 str(unknown(f"capability of {spec.name!r}", capability, CAPABILITIES))

@@ -23,7 +23,7 @@ from benchbench.api.errors import (
     unknown,
 )
 from benchbench.api.hooks import hookimpl, hookspec
-from benchbench.api.score import Bound, Direction, Score, ScoreSpec
+from benchbench.api.score import CONTROL_DRAWS, CONTROLS, Bound, Direction, Score, ScoreSpec
 from benchbench.api.specs import (
     API_VERSION,
     CAPABILITIES,
@@ -61,6 +61,8 @@ __all__ = [
     "BenchError",
     "Budget",
     "CAPABILITIES",
+    "CONTROLS",
+    "CONTROL_DRAWS",
     "Capability",
     "Config",
     "DataInfo",

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Bound", "Direction", "Score", "ScoreSpec"]
+__all__ = ["CONTROLS", "CONTROL_DRAWS", "Bound", "Direction", "Score", "ScoreSpec"]
+
+CONTROLS = ("real", "memoriser", "collapsed", "mode-dropper", "noise", "blur")
+"""Samples whose faults are known; `benchbench.metrics.controls` says how they are made."""
+CONTROL_DRAWS = 4
+"""How often each control is drawn."""
 
 Direction = Literal["max", "min", "none"]
 Bound = Literal["exact", "lower", "upper", "estimate"]
@@ -21,6 +26,7 @@ class ScoreSpec:
     label: a table's column head; empty: the name.
     digits: decimals in a table; None: three significant digits.
     table: whether the comparison table shows it (all scores are in scores.csv).
+    catches: the controls that it must score worse than held-out real data.
     """
 
     name: str
@@ -30,6 +36,7 @@ class ScoreSpec:
     digits: int | None = None
     table: bool = True
     summary: str = ""
+    catches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -151,3 +151,8 @@ class MetricSpec:
     summary: str = ""
     reference: str = ""
     api_version: int = API_VERSION
+
+    @property
+    def of_samples(self) -> bool:
+        """Whether it is taken of any set of samples, a snapshot's or a control's among them."""
+        return self.scope == "variant" and self.needs == "samples"

@@ -6,6 +6,7 @@ import click
 
 from benchbench.registry import Registry
 from benchbench.report.curves import draw_curves
+from benchbench.report.instruments import check_instruments, instrument_lines, write_instruments
 from benchbench.report.pictures import Pictures
 from benchbench.report.renderers import to_rich, write_tables
 from benchbench.report.tables import build_tables
@@ -49,6 +50,10 @@ class Output:
         for part in to_rich(tables, width):
             console.print(part)
         out = self.job.folder.path
+        findings = check_instruments(self.job.scores(), self.specs)
+        write_instruments(findings, out)
+        for line in instrument_lines(findings):
+            click.echo(line)
         click.echo(f"scores   {out / 'scores.csv'}")
         click.echo(f"tables   {out / 'table.md'}, table.tex, table.csv")
         click.echo(f"figures  {figures}")

@@ -42,6 +42,7 @@ MAX_NOTES = 20
 )
 @click.option("--threads", type=click.IntRange(1, 1024), help="Threads of each cell (default 1).")
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Seconds a cell may take.")
+@click.option("--controls", is_flag=True, help="Also score controls, to check the instruments.")
 @click.option("--out", help="Result folder (default: results/NAME).")
 @click.option("--fresh", is_flag=True, help="Discard what the result folder holds.")
 def run(suite: str | None, **options: Any) -> int:
@@ -93,6 +94,8 @@ def _with_options(base: Suite, given: bool, options: dict[str, Any]) -> Suite:
     for name in ("budget", "device", "threads", "extractor"):
         if options[name] is not None:
             change[name] = options[name]
+    if options["controls"]:
+        change["controls"] = True
     change["set"] = {**base.set, **_settings(options["settings"])}
     change["plugins"] = (*base.plugins, *options["plugins"])
     try:

@@ -20,7 +20,7 @@ from benchbench.report.canvas import blank, box, plain, save
 from benchbench.report.rows import label_of
 from benchbench.report.styles import Style
 from benchbench.report.tree import RowKey
-from benchbench.store.scores import REFERENCE_MODEL
+from benchbench.store.scores import CONTROL_MODEL, REFERENCE_MODEL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,7 @@ def draw_curves(
     folder: Path,
 ) -> None:
     """A figure for each data set and budget of a score frame that has scores on the way."""
-    models = scores[scores.model != REFERENCE_MODEL]
+    models = scores[~scores.model.isin((REFERENCE_MODEL, CONTROL_MODEL))]
     for dataset, budget in models[["dataset", "budget"]].drop_duplicates().itertuples(index=False):
         held_out = (scores.dataset == dataset) & (scores.model == REFERENCE_MODEL)
         rows = scores[held_out | ((scores.dataset == dataset) & (scores.budget == budget))]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchbench.api import ScoreSpec
 from benchbench.report.tree import EXTERNAL, Group, Kind, Protocol, RowKey
-from benchbench.store.scores import REFERENCE_MODEL, SCORE_COLUMNS
+from benchbench.store.scores import CONTROL_MODEL, REFERENCE_MODEL, SCORE_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +81,8 @@ class Entry:
 
 
 def read_entries(scores: pd.DataFrame) -> list[Entry]:
-    """The frame's scores of fully trained models (`at_fraction` 1 or not stated), in its order.
+    """The frame's scores of fully trained models (`at_fraction` 1 or not stated), in its order,
+    without those of controls.
 
     Raises ValueError where the frame's columns are not those of a score file.
     """
@@ -91,7 +92,11 @@ def read_entries(scores: pd.DataFrame) -> list[Entry]:
             f"got {', '.join(map(str, scores.columns))}"
         )
     records = scores.to_dict("records")
-    whole = [r for r in records if _number(r["at_fraction"]) in (None, 1.0)]
+    whole = [
+        r
+        for r in records
+        if _number(r["at_fraction"]) in (None, 1.0) and r["model"] != CONTROL_MODEL
+    ]
     return _fold([_entry({str(k): v for k, v in r.items()}) for r in whole])
 
 

@@ -15,6 +15,7 @@ from itertools import pairwise
 from benchbench.report.tree import MISSING, Cell, Column, Row, Section
 
 __all__ = [
+    "WARNING",
     "Block",
     "CellText",
     "blocks",
@@ -25,6 +26,8 @@ __all__ = [
     "with_digits",
 ]
 
+WARNING = "⚠"
+"""Stands in the head of a column whose score failed its instrument check."""
 MAX_COLUMNS = 9
 """A table with more metric columns than this is split into quality and cost."""
 
@@ -110,7 +113,9 @@ def cell_text(cell: Cell, column: Column) -> CellText:
 def head_parts(column: Column) -> tuple[str, str, str]:
     """Label with arrow, qualifier, and unit of a column: `latency p50 ↓`, `batch=1`, `ms`."""
     spec = column.spec
-    label = " ".join(part for part in (spec.label or spec.name, _ARROWS[spec.direction]) if part)
+    warning = WARNING if column.missed else ""
+    parts = (spec.label or spec.name, _ARROWS[spec.direction], warning)
+    label = " ".join(part for part in parts if part)
     floor = "" if column.floor is None else f"floor {column.floor:.3g}"
     qualifier = ", ".join(part for part in (column.condition, column.suffix, floor) if part)
     unit = _UNITS.get(spec.unit.lower(), spec.unit)

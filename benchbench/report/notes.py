@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from benchbench.report.entries import Entry
+from benchbench.report.layout import WARNING
 from benchbench.report.rows import (
     CEILING,
     FEWER_SEEDS,
@@ -40,6 +41,7 @@ def build_notes(
         *_interval_notes(entries, rows, [cell for _, _, cell in cells]),
         *_mark_notes(cells),
         *_fewer_notes(entries, cells),
+        *_warnings([columns[i] for i in shown]),
         *_protocol_notes([(columns[i], [row.cells[i] for row in rows]) for i in shown]),
         *_failure_notes(entries, rows),
         *_missing_notes(entries, columns, rows),
@@ -82,6 +84,14 @@ def _mark_notes(cells: Sequence[_Place]) -> Iterator[Note]:
         yield Note(f"unreliable, {_where(where)}: {_clip(reason)}", UNRELIABLE)
     if any(CEILING in cell.marks for _, _, cell in cells):
         yield Note("a ceiling in seconds ended training before its budget was spent.", CEILING)
+
+
+def _warnings(columns: Sequence[Column]) -> Iterator[Note]:
+    missed = [column for column in columns if column.missed]
+    for said, group in _grouped(missed, lambda column: ", ".join(column.missed)):
+        names = ", ".join(dict.fromkeys(_head(column) for column in group))
+        text = f"{names} failed the instrument check here: no sure difference between real data"
+        yield Note(f"{text} and {said}.", WARNING)
 
 
 def _fewer_notes(entries: Sequence[Entry], cells: Sequence[_Place]) -> Iterator[Note]:

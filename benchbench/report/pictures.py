@@ -19,10 +19,11 @@ from benchbench.runner.plan import Cell, Plan
 from benchbench.runner.selection import Variant
 from benchbench.store.folder import ResultFolder
 from benchbench.store.samples import read_samples
-from benchbench.store.scores import REFERENCE_MODEL
+from benchbench.store.scores import CONTROL_MODEL, REFERENCE_MODEL
 
 __all__ = ["Pictures"]
 
+NOT_MODELS = (REFERENCE_MODEL, CONTROL_MODEL)
 GRID = 100
 SCATTER = 2_500
 
@@ -35,7 +36,7 @@ class Pictures:
 
     def __init__(self, folder: ResultFolder, plan: Plan, registry: Registry) -> None:
         self.folder, self.plan, self.registry = folder, plan, registry
-        rows = (_label(c, v) for c in plan.cells if c.model != REFERENCE_MODEL for v in c.variants)
+        rows = (_label(c, v) for c in plan.cells if c.model not in NOT_MODELS for v in c.variants)
         self.styles = model_styles(rows)
         self._datasets: dict[str, Dataset] = {}
 
@@ -71,7 +72,7 @@ class Pictures:
 
     def _compare(self, name: str, path: Path) -> None:
         dataset = self._dataset(name)
-        cells = [cell for cell in self.plan.cells if cell.dataset == name]
+        cells = [c for c in self.plan.cells if c.dataset == name and c.model != CONTROL_MODEL]
         seeds = [cell.seed for cell in cells if cell.seed is not None]
         real = _drawable(dataset, dataset.validation.raw[:SCATTER])
         found = {

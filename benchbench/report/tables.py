@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from benchbench.api import Budget, ScoreSpec, UsageError
 from benchbench.api.names import short_label
 from benchbench.report.columns import build_columns
 from benchbench.report.entries import Entry, kind_of, read_entries
+from benchbench.report.instruments import check_instruments, failing
 from benchbench.report.layout import with_digits
 from benchbench.report.notes import build_notes
 from benchbench.report.ranking import with_bold
@@ -37,9 +39,10 @@ def build_tables(
     context: lines that hold for every section, such as device and threads.
     """
     entries = read_entries(scores)
+    missed = failing(check_instruments(scores, specs))
     labels = _labels(dict.fromkeys(e.dataset for e in entries))
     sections = [
-        _section(part, dataset, labels[dataset], budget, specs)
+        _section(part, dataset, labels[dataset], budget, specs, missed)
         for dataset in labels
         for budget, part in _by_budget([e for e in entries if e.dataset == dataset])
     ]
@@ -68,8 +71,12 @@ def _section(
     label: str,
     budget: str,
     specs: Mapping[str, ScoreSpec],
+    missed: Mapping[tuple[str, str], list[str]],
 ) -> Section:
-    columns = build_columns(entries, specs)
+    columns = [
+        replace(column, missed=tuple(missed.get((dataset, column.spec.name), ())))
+        for column in build_columns(entries, specs)
+    ]
     rows = with_bold(build_rows(entries, columns), columns)
     columns = with_digits(columns, rows)
     title, note = _budget(budget)

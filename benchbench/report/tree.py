@@ -100,6 +100,7 @@ class Column:
     suffix: what tells columns of one metric and condition apart, or empty.
     floor: the finite-sample floor of this metric, where the scores carry one.
     shown: whether the comparison table has it; table.csv has every column.
+    missed: controls that this score should have told from real data on this data set, and did not.
     power: values are printed divided by 10**power. decimals: None for three significant digits
         of each value.
     """
@@ -111,6 +112,7 @@ class Column:
     suffix: str = ""
     floor: float | None = None
     shown: bool = True
+    missed: tuple[str, ...] = ()
     power: int = 0
     decimals: int | None = None
 

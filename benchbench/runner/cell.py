@@ -28,7 +28,7 @@ from benchbench.runner.measuring import Emit, Measuring
 from benchbench.runner.plan import Cell
 from benchbench.runner.training import CellTraining, Interrupted, fit_model
 from benchbench.store.folder import CellFolder
-from benchbench.store.scores import REFERENCE_MODEL
+from benchbench.store.scores import CONTROL_MODEL, REFERENCE_MODEL
 
 __all__ = ["CellRun"]
 
@@ -56,7 +56,7 @@ class CellRun:
         self.device = torch.device(cell.device)
         self.model: Model | None = None
         self.model_spec: ModelSpec | None = None
-        if cell.model != REFERENCE_MODEL:
+        if cell.model not in (REFERENCE_MODEL, CONTROL_MODEL):
             self.model_spec = registry.model(cell.model).spec
         self.measuring = Measuring(cell, registry, folder, assets, emit, self.model_spec)
         self.dataset = self.measuring.dataset

@@ -28,14 +28,16 @@ from benchbench.api.data import Dataset
 from benchbench.api.evaluation import Extractor
 from benchbench.api.model import Model
 from benchbench.api.seeding import derive_seed
+from benchbench.metrics.controls import control_samples
 from benchbench.metrics.evaluation import SampleEvaluation
 from benchbench.registry import Registry, resolve
 from benchbench.runner.plan import Cell, MetricRun, NamedHash
-from benchbench.runner.scoring import all_specs, at_snapshot, missing, rows_of, units
+from benchbench.runner.scoring import all_specs, missing, rows_of, units
 from benchbench.runner.selection import Variant
 from benchbench.runner.training import Interrupted
 from benchbench.store.folder import CellFolder
 from benchbench.store.samples import read_samples, write_samples
+from benchbench.store.scores import CONTROL_MODEL
 
 __all__ = ["Emit", "Measuring"]
 
@@ -73,8 +75,12 @@ class Measuring:
         for variant, metric, spec in missing(self.cell, self.folder, self.registry):
             if should_stop():
                 raise Interrupted
-            if variant.label not in evaluations:
-                evaluations = {variant.label: self._evaluation(model, variant)}
+            try:
+                if variant.label not in evaluations:
+                    evaluations = {variant.label: self._evaluation(model, variant)}
+            except NotAvailable as missing_control:
+                self._skip_unit(variant, metric, spec, str(missing_control))
+                continue
             self.emit({"event": "measure", "metric": metric.name, "variant": variant.label})
             began = time.perf_counter()
             scores, error = self._compute(evaluations[variant.label], metric, spec)
@@ -106,7 +112,7 @@ class Measuring:
         ):
             for variant, metric, spec in units(self.cell, self.registry):
                 key = self.cell.score_key(variant, metric, fraction)
-                if not at_snapshot(spec) or key in done:
+                if not spec.of_samples or key in done:
                     continue
                 if variant.label not in evaluations:
                     evaluations = {variant.label: self._evaluation(model, variant)}
@@ -118,8 +124,13 @@ class Measuring:
     def skip(self, reason: str) -> None:
         """A row with this reason for every score that is missing."""
         for variant, metric, spec in missing(self.cell, self.folder, self.registry):
-            rows = rows_of(self.cell, variant, empty_scores(spec, "skipped", reason), self.specs)
-            self.folder.add_scores(self.cell.score_key(variant, metric), rows)
+            self._skip_unit(variant, metric, spec, reason)
+
+    def _skip_unit(
+        self, variant: Variant, metric: MetricRun, spec: MetricSpec, reason: str
+    ) -> None:
+        rows = rows_of(self.cell, variant, empty_scores(spec, "skipped", reason), self.specs)
+        self.folder.add_scores(self.cell.score_key(variant, metric), rows)
 
     def _compute(
         self, evaluation: SampleEvaluation, metric: MetricRun, spec: MetricSpec
@@ -146,7 +157,10 @@ class Measuring:
 
     def _evaluation(self, model: Model | None, variant: Variant) -> SampleEvaluation:
         samples: Tensor | None = None
-        if model is None:
+        if self.cell.model == CONTROL_MODEL:
+            assert self.cell.seed is not None
+            samples = control_samples(variant.label, self.dataset, self.cell.seed)
+        elif model is None:
             samples = self.dataset.to_model(self.dataset.validation.raw.to(self.device))
         return SampleEvaluation(
             self.dataset,
@@ -159,6 +173,7 @@ class Measuring:
             model=model,
             capabilities=self.model_spec.capabilities if self.model_spec else frozenset(),
             sampling=variant.sampling,
+            cache=self.assets.cache,
         )
 
     def _extractor(self, wanted: NamedHash) -> Extractor | None:

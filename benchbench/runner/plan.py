@@ -17,17 +17,27 @@ from typing import Any
 from pydantic import ValidationError
 
 from benchbench import __version__
-from benchbench.api import API_VERSION, Assets, BenchError, Budget, MetricSpec, UsageError
+from benchbench.api import (
+    API_VERSION,
+    CONTROL_DRAWS,
+    CONTROLS,
+    Assets,
+    BenchError,
+    Budget,
+    MetricSpec,
+    UsageError,
+)
 from benchbench.api.names import file_name, short_label, slug
 from benchbench.registry import Entry, Registry
 from benchbench.runner.device import device_name, resolve_device, torch_version
 from benchbench.runner.selection import ModelRun, Variant, select_models
 from benchbench.runner.sources import source_hash
 from benchbench.runner.suite import Suite, describe_invalid
-from benchbench.store.scores import REFERENCE_MODEL
+from benchbench.store.scores import CONTROL_MODEL, REFERENCE_MODEL
 
 __all__ = ["AUTO", "Cell", "MetricRun", "NamedHash", "Plan", "check_suite", "resolve_plan"]
 
+_CONTROLS = "benchbench.metrics.controls:control_samples"
 AUTO = "auto"
 """As extractor: each data set's own."""
 
@@ -53,7 +63,8 @@ class NamedHash:
 class Cell:
     """One training and everything that is measured of it; JSON-ready through `asdict`.
 
-    model: a registered name, or `REFERENCE_MODEL` for held-out real data (no training, no seed).
+    model: a registered name, or `REFERENCE_MODEL` for held-out real data (no training, no seed),
+        or `CONTROL_MODEL` for controls (no training; the seed counts draws).
     fractions: parts of the budget after which the model is scored on the way.
     extractor, reader: the feature map and the data set's own extractor, which reads its labels.
     """
@@ -231,6 +242,17 @@ def resolve_plan(checked: Checked, registry: Registry, assets: Assets | None = N
     facts = {name: _dataset_facts(registry, name, asked, assets) for name in suite.datasets}
     _check_different(facts)
     cells = [_reference_cell(name, fact, common) for name, fact in facts.items()]
+    if suite.controls:
+        metrics = tuple(
+            run
+            for run, (entry, _) in zip(common.metrics, checked.metrics, strict=True)
+            if entry.spec.of_samples
+        )
+        cells += [
+            _control_cell(cell, replicate, metrics)
+            for cell in cells
+            for replicate in range(CONTROL_DRAWS)
+        ]
     sources = {run.entry.spec.name: _model_source(run) for run in checked.runs}
     for seed in suite.seeds:
         for name, fact in facts.items():
@@ -291,6 +313,18 @@ def _reference_cell(dataset: str, fact: _Facts, common: _Common) -> Cell:
         extractor=fact.extractor,
         reader=fact.reader,
         key=_digest(["held-out", fact.digest, common.machine]),
+    )
+
+
+def _control_cell(reference: Cell, replicate: int, metrics: tuple[MetricRun, ...]) -> Cell:
+    """One draw of every control; they are measured as held-out data are."""
+    return replace(
+        reference,
+        model=CONTROL_MODEL,
+        variants=tuple(Variant(name, {"control": name}) for name in CONTROLS),
+        seed=replicate,
+        metrics=metrics,
+        key=_digest([reference.key, "control", replicate, source_hash(_CONTROLS)]),
     )
 
 

@@ -12,7 +12,7 @@ from benchbench.runner.selection import Variant
 from benchbench.store.folder import CellFolder, ResultFolder
 from benchbench.store.scores import score_row
 
-__all__ = ["SPEND_SPECS", "all_specs", "at_snapshot", "collect_rows", "missing", "rows_of", "units"]
+__all__ = ["SPEND_SPECS", "all_specs", "collect_rows", "missing", "rows_of", "units"]
 
 TRAINED = Variant("", {})
 """Stands for the trained model itself where a metric does not depend on how it is sampled."""
@@ -43,11 +43,6 @@ def units(cell: Cell, registry: Registry) -> Iterator[tuple[Variant, MetricRun, 
     for metric, spec in found:
         if spec.scope == "model":
             yield TRAINED, metric, spec
-
-
-def at_snapshot(spec: MetricSpec) -> bool:
-    """Whether a metric is taken on the way: it is of samples alone, and of each variant."""
-    return spec.scope == "variant" and spec.needs == "samples"
 
 
 def missing(
@@ -99,7 +94,7 @@ def collect_rows(plan: Plan, folder: ResultFolder, registry: Registry) -> list[d
             if found is None and status["status"] in ("diverged", "error", "timeout"):
                 found = rows_of(cell, variant, _failed(spec, status), specs)
             rows += found or []
-            for fraction in cell.fractions if at_snapshot(spec) else ():
+            for fraction in cell.fractions if spec.of_samples else ():
                 taken = stored.get(cell.score_key(variant, metric, fraction))
                 if taken is None and status["status"] in ("done", "diverged"):
                     taken = rows_of(cell, variant, _not_taken(spec), specs, fraction)

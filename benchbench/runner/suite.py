@@ -38,6 +38,7 @@ class Suite(BaseModel):
     fractions: tuple[float, ...] = Field((), max_length=100)
     ceiling_seconds: float | None = Field(None, gt=0)
     extractor: str = "auto"
+    controls: bool = False
     metrics: dict[str, dict[str, Any]] = Field(default_factory=dict)
     set: dict[str, Any] = Field(default_factory=dict)
     threads: int = Field(1, ge=1, le=1024)

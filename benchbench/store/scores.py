@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IDENTITY",
+    "CONTROL_MODEL",
     "REFERENCE_MODEL",
     "SCORE_COLUMNS",
     "frame",
@@ -51,6 +52,8 @@ IDENTITY = SCORE_COLUMNS[:9]
 
 REFERENCE_MODEL = "real"
 """The model name of the row that scores held-out real data; no plugin may take it."""
+CONTROL_MODEL = "control"
+"""The model name of the rows that score controls; the variant says which one."""
 
 _TEXT = (
     "dataset",
