@@ -24,7 +24,7 @@ from benchbench.api.evaluation import Extractor
 from benchbench.metrics.features import digits, grey28, inception, scattering
 from benchbench.metrics.features.corruptions import Components, ladders, quantised, ranks
 from benchbench.metrics.features.train import RECIPES, images
-from benchbench.metrics.frechet import Moments, frechet_distance
+from benchbench.metrics.moments import Moments
 
 __all__ = ["Check", "main", "rises"]
 
@@ -67,7 +67,7 @@ class Check:
     def fid(self, x: Tensor) -> float:
         """Fréchet distance of images x: (n, 1, h, w), rounded to grey levels, to real ones."""
         fake = self._moments(quantised(x, self.levels))
-        return frechet_distance(self.real.mean, self.real.covariance, fake.mean, fake.covariance)
+        return fake.frechet(self.real)
 
     def ladder(self, name: str) -> dict[str, float]:
         """The score of each rung of one ladder."""

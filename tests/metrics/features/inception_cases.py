@@ -1,7 +1,8 @@
 """Inception with random weights: what tests use, since the published ones can't be shipped.
 
-He's initialisation keeps the size of activations through the network; the last block's scale is set
-so that features have about the mean and spread of the published network's (0.4 and 0.4).
+He's initialisation, and batch normalisation whose statistics are those of a few images of noise and
+of real digits: so activations keep their size through the network, and the features have about the
+mean of the published network's, 0.4.
 """
 
 from __future__ import annotations
@@ -9,13 +10,24 @@ from __future__ import annotations
 from functools import cache
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from benchbench.metrics.features.inception import build
+from benchbench.data.digits import LEVELS, digit_splits
+from benchbench.metrics.features.inception import build, to_bytes
 
-__all__ = ["random_tensors"]
+__all__ = ["digits", "noise", "random_tensors"]
 
-LAST_SCALE = 3.0
+
+def digits(n: int) -> Tensor:
+    """Test digits in model space: (n, 1, 8, 8)."""
+    return digit_splits()["test"].raw[:n].float() * (2 / (LEVELS - 1)) - 1
+
+
+def noise(n: int) -> Tensor:
+    """Uniform noise of the same shape, on the digits' grey levels."""
+    top = LEVELS - 1
+    drawn = torch.randint(LEVELS, (n, 1, 8, 8), generator=torch.Generator().manual_seed(0))
+    return drawn.float() * (2 / top) - 1
 
 
 @cache
@@ -29,10 +41,19 @@ def random_tensors(seed: int = 0) -> dict[str, Tensor]:
         if name.endswith(("running_mean", "bias")):
             made[name] = torch.zeros(tensor.shape)
         elif name.endswith(("running_var", "bn.weight")):
-            last = name.startswith("Mixed_7c") and name.endswith("bn.weight")
-            made[name] = torch.full(tensor.shape, LAST_SCALE if last else 1.0)
+            made[name] = torch.ones(tensor.shape)
         else:
-            fan_in = tensor[0].numel()
             drawn = torch.randn(tensor.shape, generator=generator)
-            made[name] = drawn * (2 / fan_in) ** 0.5
-    return made
+            made[name] = drawn * (2 / tensor[0].numel()) ** 0.5
+    return _calibrated(made)
+
+
+def _calibrated(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same with the running statistics of one batch of images."""
+    net = build(tensors).train()
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1.0
+    with torch.no_grad():
+        net(to_bytes(torch.cat([noise(4), digits(4)])))
+    return {name: tensor for name, tensor in net.state_dict().items() if name in tensors}
