@@ -9,9 +9,10 @@ from a grid to the next coarser one. Between them stand `depth` residual blocks 
 
 Group normalisation precedes each leaky ReLU of the generator ("Group Normalization", Wu and He,
 2018): its statistics are those of one example, so rows stay independent, in training and after.
-Without it ("A Modern GAN Baseline", Huang et al., 2024, who have none and a far larger budget) the
-first thousands of steps are slow. The critic has none: its gradient is penalised, and its weights
-start at the scale that keeps variance through leaky ReLUs (He et al., 2015).
+"A Modern GAN Baseline" (Huang et al., 2024) has none; in the few thousand steps that a CPU's
+budget allows, training without it collapsed (results/tuning/gan-images.csv). The critic has none:
+its gradient is penalised. Weights start at the scale that keeps variance through leaky ReLUs
+("Delving Deep into Rectifiers", He et al., 2015).
 
 The critic sees m images joined as channels: "PacGAN: The power of two samples in generative
 adversarial networks", Lin et al., 2018.
