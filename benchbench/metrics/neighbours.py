@@ -22,7 +22,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["Cloud", "Frame", "at_most", "exact", "neighbour_distances", "shared_frame", "tiles"]
+__all__ = [
+    "Cloud",
+    "Frame",
+    "at_most",
+    "exact",
+    "nearest",
+    "neighbour_distances",
+    "shared_frame",
+    "tiles",
+]
 
 ROWS, COLUMNS = 1024, 2048
 """A tile: 8 MB in float32. Of rows, a few at a time are held in float64."""
@@ -85,6 +94,10 @@ class Cloud:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def at(self, rows: Tensor) -> Cloud:
+        """The cloud of some of the rows, by index."""
+        return Cloud(self.rows[rows], self.work[rows], self.slack[rows], self.frame)
 
     def limits(self, squared: Tensor) -> Tensor:
         """Squared distances (n,) float64 in the units of tiles."""
@@ -172,16 +185,17 @@ def neighbour_distances(x: Cloud, ks: tuple[int, ...]) -> Tensor:
     """
     if not 1 <= min(ks) <= max(ks) < len(x):
         raise ValueError(f"k must lie in [1, {len(x) - 1}] for {len(x)} rows; got {ks}")
-    lower, which = _candidates(x, min(max(ks) + SPARE, len(x) - 1))
+    here = torch.arange(len(x), device=x.rows.device)
+    lower, which = _candidates(x, x, min(max(ks) + SPARE, len(x) - 1), here)
     last = lower[:, -1].double() * x.frame.scale**2
     if which.shape[1] == len(x) - 1:
         last.fill_(torch.inf)
     found = {k: _kth(x, k, lower, which) for k in sorted(set(ks))}
     proven = (found[max(ks)] <= last) | (found[max(ks)] == 0)
     for part in (~proven).nonzero()[:, 0].split(PART):
-        nearest = _searched(x.rows, part, max(ks))
+        found_again, _ = _searched(x.rows[part], x.rows, max(ks), part)
         for k, squared in found.items():
-            squared[part] = nearest[:, k - 1]
+            squared[part] = found_again[:, k - 1]
     return torch.stack([found[k] for k in ks], dim=1)
 
 
@@ -200,11 +214,33 @@ def _kth(x: Cloud, k: int, lower: Tensor, which: Tensor) -> Tensor:
     return squared.kthvalue(k, dim=1).values
 
 
-def _candidates(cloud: Cloud, count: int) -> tuple[Tensor, Tensor]:
-    """Of each row the `count` other rows of least lower bound: the bounds, ascending, and which."""
-    n = len(cloud)
-    values = cloud.slack.new_full((n, count), torch.inf)
-    which = torch.zeros(n, count, dtype=torch.int64, device=values.device)
+def nearest(x: Cloud, y: Cloud, own: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """The nearest y of each x: squared distance, float64, and row of y, int64; (n,) each.
+
+    own: (n,) the row of y that is no neighbour of each x, itself say.
+    """
+    count = min(1 + SPARE, len(y) - (own is not None))
+    lower, which = _candidates(x, y, count, own)
+    row = torch.arange(len(x), device=which.device)[:, None].expand_as(which)
+    squared = exact(x.rows, y.rows, row.flatten(), which.flatten()).view_as(lower)
+    least, at = squared.min(dim=1)
+    found = which.gather(1, at[:, None])[:, 0]
+    proven = (least <= lower[:, -1].double() * x.frame.scale**2) | (least == 0)
+    if count < len(y) - (own is not None):
+        for part in (~proven).nonzero()[:, 0].split(PART):
+            skipped = None if own is None else own[part]
+            distance, index = _searched(x.rows[part], y.rows, 1, skipped)
+            least[part], found[part] = distance[:, 0], index[:, 0]
+    return least, found
+
+
+def _candidates(x: Cloud, y: Cloud, count: int, own: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Of each x the `count` y of least lower bound: the bounds, ascending, and which.
+
+    own: the row of y to leave out for each x. Where x is y, half the products are saved.
+    """
+    values = x.slack.new_full((len(x), count), torch.inf)
+    which = torch.zeros(len(x), count, dtype=torch.int64, device=values.device)
 
     def take(rows: slice, first: int, tile: Tensor) -> None:
         new, column = _smallest(tile, min(count, tile.shape[1]))
@@ -213,14 +249,20 @@ def _candidates(cloud: Cloud, count: int) -> tuple[Tensor, Tensor]:
         values[rows], order = both.topk(count, dim=1, largest=False)
         which[rows] = index.gather(1, order)
 
-    upper = cloud.rows.shape[1] >= MANY_FEATURES
-    for rows, columns, tile in tiles(cloud, cloud, upper=upper):
-        if max(rows.start, columns.start) < min(rows.stop, columns.stop):
-            tile.diagonal(rows.start - columns.start).fill_(torch.inf)
+    upper = x is y and x.rows.shape[1] >= MANY_FEATURES
+    for rows, columns, tile in tiles(x, y, upper=upper):
+        if own is not None:
+            _leave_out(tile, own[rows], columns.start)
         take(rows, columns.start, tile)
         if upper and rows.start < columns.start:
             take(columns, rows.start, tile.T.contiguous())
     return values, which
+
+
+def _leave_out(tile: Tensor, own: Tensor, first: int) -> None:
+    """Set to infinity the column own − first of each row, where the tile has it."""
+    row = ((own >= first) & (own < first + tile.shape[1])).nonzero()[:, 0]
+    tile[row, own[row] - first] = torch.inf
 
 
 def _smallest(tile: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -239,14 +281,16 @@ def _smallest(tile: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return values, column.gather(1, order)
 
 
-def _searched(x: Tensor, rows: Tensor, k: int) -> Tensor:
-    """The k least squared distances of x[rows] to other rows, in float64: (r, k), ascending."""
-    best = torch.full((len(rows), k), torch.inf, dtype=torch.float64, device=x.device)
-    step = 4 * PART
-    for start in range(0, len(x), step):
-        squared = squared_distances(x[rows], x[start : start + step])
-        inside = (rows >= start) & (rows < start + step)
-        squared[inside.nonzero()[:, 0], rows[inside] - start] = torch.inf
-        new = _smallest(squared, min(k, squared.shape[1]))[0]
-        best = torch.cat([best, new], dim=1).topk(k, dim=1, largest=False).values
-    return best.sort(dim=1).values
+def _searched(x: Tensor, y: Tensor, k: int, own: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The k least squared distances of each x to a y, in float64: ascending, and which; (r, k)."""
+    best = torch.full((len(x), k), torch.inf, dtype=torch.float64, device=x.device)
+    which = torch.zeros(len(x), k, dtype=torch.int64, device=x.device)
+    for start in range(0, len(y), 4 * PART):
+        squared = squared_distances(x, y[start : start + 4 * PART])
+        if own is not None:
+            _leave_out(squared, own, start)
+        new, column = _smallest(squared, min(k, squared.shape[1]))
+        index = torch.cat([which, column + start], dim=1)
+        best, order = torch.cat([best, new], dim=1).topk(k, dim=1, largest=False)
+        which = index.gather(1, order)
+    return best, which

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from benchbench.api import MetricSpec, hookimpl
 from benchbench.metrics.specs_cost import COST_SPECS
+from benchbench.metrics.specs_distribution import DISTRIBUTION_SPECS
 from benchbench.metrics.specs_likelihood import LIKELIHOOD_SPECS
 from benchbench.metrics.specs_quality import QUALITY_SPECS
 
@@ -15,5 +16,5 @@ __all__ = ["bench_metrics"]
 
 @hookimpl
 def bench_metrics() -> list[MetricSpec]:
-    """Fidelity, coverage, likelihood and cost."""
-    return [*QUALITY_SPECS, *LIKELIHOOD_SPECS, *COST_SPECS]
+    """Fidelity, coverage, diversity, memorisation, likelihood and cost."""
+    return [*QUALITY_SPECS, *DISTRIBUTION_SPECS, *LIKELIHOOD_SPECS, *COST_SPECS]

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from benchbench.api import Config, MetricSpec, ScoreSpec
 
-__all__ = ["QUALITY_SPECS", "FrechetConfig", "ModesConfig", "Pipeline", "PrdcConfig"]
+__all__ = ["COMPARED", "QUALITY_SPECS", "FrechetConfig", "ModesConfig", "Pipeline", "PrdcConfig"]
 
 Pipeline = Literal["ours", "torch-fidelity"]
 PIPELINES = (
@@ -16,15 +16,13 @@ PIPELINES = (
     "published number (needs the extractor inception; a column of its own)."
 )
 
+COMPARED = "Samples and test examples compared; all there are, where there are fewer."
+
 
 class FrechetConfig(Config):
     """How many samples a FID compares, and who computes it."""
 
-    n: int = Field(
-        10_000,
-        ge=2,
-        description="Samples and test examples compared; all there are, where there are fewer.",
-    )
+    n: int = Field(10_000, ge=2, description=COMPARED)
     pipeline: Pipeline = Field("ours", description=PIPELINES)
     resamplings: int = Field(
         0,
@@ -37,11 +35,7 @@ class FrechetConfig(Config):
 class PrdcConfig(Config):
     """How many samples, and which neighbours."""
 
-    n: int = Field(
-        5_000,
-        ge=2,
-        description="Samples and test examples compared; all there are, where there are fewer.",
-    )
+    n: int = Field(5_000, ge=2, description=COMPARED)
     k: int = Field(3, ge=1, description="Neighbour that sets the radius of precision and recall.")
     k_density: int = Field(
         5, ge=1, description="Neighbour that sets the radius of density and coverage."

@@ -17,10 +17,28 @@ from benchbench.api.model import Model
 from benchbench.api.specs import DatasetSpec
 from benchbench.data.digits import load_digits
 from benchbench.data.gaussians import mixture
-from benchbench.metrics import frechet, modes, prdc
+from benchbench.metrics import (
+    classes,
+    fid_infinity,
+    frechet,
+    kid,
+    memorisation,
+    modes,
+    ndb,
+    prdc,
+    vendi,
+)
 from benchbench.metrics.evaluation import SampleEvaluation, block_rows, check_samples
 from benchbench.metrics.features.digits import load_single
 from benchbench.metrics.plugin import bench_metrics
+from benchbench.metrics.specs_distribution import (
+    BinsConfig,
+    ClassesConfig,
+    ExtrapolationConfig,
+    KernelConfig,
+    MemorisationConfig,
+    VendiConfig,
+)
 from benchbench.metrics.specs_quality import FrechetConfig, ModesConfig, PrdcConfig
 
 POINTS = DatasetSpec("pair", "points", (2,), implementation="", samples=2_500)
@@ -321,3 +339,63 @@ def test_features_that_are_not_finite_name_the_extractor(images: Dataset) -> Non
     row.extractor.features = lambda x: torch.full((len(x), 64), float("nan"))
     with pytest.raises(BenchError, match=r"digits-cnn-64' gave 360 of 360 rows of"):
         prdc.compute(row, PrdcConfig())
+
+
+def test_more_measures_tell_real_digits_copies_and_noise_apart(images: Dataset) -> None:
+    """Each as its module says: held-out data pass, copies are caught, noise is far."""
+    runs = {
+        "kid": (kid.compute, KernelConfig()),
+        "fid_infinity": (fid_infinity.compute, ExtrapolationConfig()),
+        "vendi": (vendi.compute, VendiConfig()),
+        "ndb": (ndb.compute, BinsConfig(bins=20)),
+        "classes": (classes.compute, ClassesConfig(n=359)),
+        "memorisation": (memorisation.compute, MemorisationConfig()),
+    }
+    specs = {spec.name: spec for spec in bench_metrics()}
+    given = {
+        "real": images.to_model(images.validation.raw),
+        "copies": images.to_model(images.train.raw[:359]),
+        "noise": torch.rand(359, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1,
+    }
+    found: dict[str, dict[str, Any]] = {}
+    for who, x in given.items():
+        row = SampleEvaluation(images, IMAGES, samples=x, extractor=load_single())
+        found[who] = {}
+        for name, (compute, config) in runs.items():
+            scores = compute(row, config)
+            assert [s.metric for s in scores] == [s.name for s in specs[name].scores]
+            found[who] |= {s.metric: s for s in scores}
+    value = {who: {k: s.value for k, s in scores.items()} for who, scores in found.items()}
+    real, copies, noise = (value[who] for who in ("real", "copies", "noise"))
+    assert found["real"]["kid"].ci_low < real["kid"] < found["real"]["kid"].ci_high
+    assert noise["kid"] > 10 * abs(real["kid"])
+    assert real["fid_infinity"] < noise["fid_infinity"] / 20
+    assert real["ndb_holm"] <= 0.05 < noise["ndb_holm"]
+    assert real["class_kl"] < 0.03 < noise["class_kl"]
+    assert real["rarest_class_share"] > 0.7 > noise["rarest_class_share"]
+    assert sum(found["real"]["class_kl"].detail["shares"]) == pytest.approx(100, abs=0.01)
+    assert copies["auth_pct"] == 0 < real["auth_pct"]
+    assert copies["ct"] < -10 < -3 < real["ct"] < 3 < noise["ct"]
+
+
+def test_fid_has_an_interval_where_asked_for(images: Dataset) -> None:
+    (score,) = frechet.compute(on_images(images), FrechetConfig(n=300, resamplings=10))
+    assert score.ci_low < score.value < score.ci_high
+    (plain,) = frechet.compute(on_images(images), FrechetConfig(n=300))
+    assert (plain.value, plain.ci_low) == (score.value, None)
+
+
+def test_kid_of_stratified_splits_is_below_zero_and_of_random_ones_zero(images: Dataset) -> None:
+    """Equal class shares on both sides are nearer to each other than independent draws are."""
+    held_out = images.to_model(images.validation.raw)
+    row = SampleEvaluation(images, IMAGES, samples=held_out, extractor=load_single())
+    x, y = row.features("samples", 359), row.features("reference", 359)
+    stratified = kid.kernel_distance(x, y)
+    both, shuffle = torch.cat([x, y]), torch.Generator().manual_seed(0)
+    found = []
+    for _ in range(40):
+        rows = torch.randperm(718, generator=shuffle)
+        found.append(kid.kernel_distance(both[rows[:359]], both[rows[359:]]).value)
+    values = torch.tensor(found)
+    assert abs(float(values.mean())) < 4 * float(values.std()) / 40**0.5
+    assert stratified.value < -float(values.std())
