@@ -32,24 +32,30 @@ class Autoencoder(nn.Module):
     and the autoencoder only learns to bend the space.
 
     width, depth: of encoder and decoder, residual MLPs.
+    networks: an encoder (n, D) -> (n, 2d) and a decoder (n, d) -> (n, D) in their place.
     """
 
     shift: Tensor
     scale: Tensor
 
-    def __init__(self, dim: int, latent_dim: int, *, width: int, depth: int) -> None:
+    def __init__(
+        self,
+        dim: int,
+        latent_dim: int,
+        *,
+        width: int,
+        depth: int,
+        networks: tuple[nn.Module, nn.Module] | None = None,
+    ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        self.identity = latent_dim == dim
-        self.encoder = ResidualMLP(dim, 2 * latent_dim, width=width, depth=depth)
-        self.decoder = ResidualMLP(latent_dim, dim, width=width, depth=depth)
-        with torch.no_grad():
-            self.encoder.leave.bias[latent_dim:] = -3.0
-            if self.identity:
-                for net in (self.encoder, self.decoder):
-                    net.leave.weight.zero_()
-                    net.leave.bias.zero_()
-                self.encoder.leave.bias[latent_dim:] = -5.0
+        self.identity = networks is None and latent_dim == dim
+        self.encoder: nn.Module
+        self.decoder: nn.Module
+        if networks is None:
+            self.encoder, self.decoder = _mlps(dim, latent_dim, width, depth)
+        else:
+            self.encoder, self.decoder = networks
         self.register_buffer("shift", torch.zeros(latent_dim))
         self.register_buffer("scale", torch.ones(latent_dim))
 
@@ -93,3 +99,17 @@ class Autoencoder(nn.Module):
     def _decode_raw(self, z: Tensor) -> Tensor:
         x = self.decoder(z).float()
         return z + x if self.identity else x
+
+
+def _mlps(dim: int, latent_dim: int, width: int, depth: int) -> tuple[ResidualMLP, ResidualMLP]:
+    """Encoder and decoder; posteriors start narrow, and at the identity where d = D."""
+    encoder = ResidualMLP(dim, 2 * latent_dim, width=width, depth=depth)
+    decoder = ResidualMLP(latent_dim, dim, width=width, depth=depth)
+    with torch.no_grad():
+        encoder.leave.bias[latent_dim:] = -3.0
+        if latent_dim == dim:
+            for net in (encoder, decoder):
+                net.leave.weight.zero_()
+                net.leave.bias.zero_()
+            encoder.leave.bias[latent_dim:] = -5.0
+    return encoder, decoder

@@ -2,21 +2,47 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from benchbench.api import Config
 
-__all__ = ["LDMConfig", "LDMSampling", "Sampler", "Weighting"]
+__all__ = [
+    "AutoencoderNet",
+    "DenoiserNet",
+    "LDMConfig",
+    "LDMSampling",
+    "Prior",
+    "Sampler",
+    "Weighting",
+]
 
 Weighting = Literal["edm", "none", "likelihood"]
 Sampler = Literal["heun", "stochastic"]
+Prior = Literal["diffusion", "gaussian"]
+AutoencoderNet = Literal["auto", "mlp", "conv", "diffusers"]
+DenoiserNet = Literal["auto", "mlp", "unet"]
 
 
 class LDMConfig(Config):
-    """Training options. What is left at None is chosen from the length of an example."""
+    """Training options. What is left at None is chosen from the shape of an example.
 
+    Neither choice looks at the device: a configuration is the same model everywhere.
+    """
+
+    autoencoder: AutoencoderNet = Field(
+        default="auto",
+        description="mlp: residual MLPs; conv: convolutions around a vector latent; diffusers: "
+        "its AutoencoderKL, latents on a grid, for GPUs; auto: conv for images of 16 pixels a side "
+        "and more, else mlp",
+    )
+    denoiser: DenoiserNet = Field(
+        default="auto",
+        description="mlp: residual MLP on vectors; unet: diffusers' UNet2DModel, for latents on a "
+        "grid; auto: unet with autoencoder=diffusers, else mlp",
+    )
     weighting: Weighting = Field(
         default="edm",
         description="weight of the squared error over noise levels: edm; none, the plain mean "
@@ -24,12 +50,15 @@ class LDMConfig(Config):
     )
     latent_dim: int | None = Field(
         default=None,
-        description="dimension of a latent; left out: that of the data up to 8, else 24",
+        description="dimension of a latent; left out: that of the data up to 8, else 24, "
+        "more for large images",
         ge=1,
-        le=512,
+        le=1024,
     )
     width: int | None = Field(default=None, description="width of the denoiser", ge=8, le=4096)
-    depth: int = Field(default=3, description="residual blocks of the denoiser", ge=1, le=32)
+    depth: int | None = Field(
+        default=None, description="residual blocks of the denoiser; unet: a grid", ge=1, le=32
+    )
     fourier: int | None = Field(
         default=None,
         description="Fourier features of the denoiser's input; left out: only for short latents",
@@ -61,13 +90,19 @@ class LDMConfig(Config):
         default=None, description="share of the budget for the autoencoder", ge=0.01, le=0.9
     )
     ae_width: int | None = Field(
-        default=None, description="width of encoder and decoder", ge=8, le=4096
+        default=None,
+        description="width of encoder and decoder; convolutions: channels on their finest grid",
+        ge=8,
+        le=4096,
     )
-    ae_depth: int = Field(
-        default=1, description="residual blocks of encoder and of decoder", ge=0, le=32
+    ae_depth: int | None = Field(
+        default=None,
+        description="residual blocks of encoder and of decoder; convolutions: on each grid",
+        ge=0,
+        le=32,
     )
-    ae_learning_rate: float = Field(
-        default=3e-3, description="highest learning rate of the autoencoder", gt=0, le=1
+    ae_learning_rate: float | None = Field(
+        default=None, description="highest learning rate of the autoencoder", gt=0, le=1
     )
     ae_batch_size: int | None = Field(
         default=None, description="examples in a batch of the autoencoder's phase", ge=1, le=65536
@@ -79,9 +114,29 @@ class LDMConfig(Config):
         le=10,
     )
 
+    @field_validator("autoencoder", "denoiser")
+    @classmethod
+    def _installed(cls, value: str) -> str:
+        if value in ("diffusers", "unet") and find_spec("diffusers") is None:
+            raise ValueError("needs diffusers: pip install 'benchbench[diffusers]', or use auto")
+        return value
+
+    @field_validator("denoiser")
+    @classmethod
+    def _on_a_grid(cls, value: str, info: ValidationInfo) -> str:
+        if value == "unet" and info.data.get("autoencoder", "diffusers") != "diffusers":
+            raise ValueError("needs latents on a grid: set autoencoder=diffusers too")
+        return value
+
 
 class LDMSampling(Config):
     """Sampling options of the trained model."""
+
+    prior: Prior = Field(
+        default="diffusion",
+        description="diffusion: the trained prior; gaussian: N(0, covariance of the latents) "
+        "straight to the decoder, what the autoencoder alone would give",
+    )
 
     sampler: Sampler = Field(
         default="heun",

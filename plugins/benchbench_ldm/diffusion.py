@@ -27,6 +27,7 @@ drawn between σ_min and σ_max, in u = ln σ:
 
 from __future__ import annotations
 
+import abc
 import math
 
 import torch
@@ -36,7 +37,7 @@ from benchbench.nn import EMA, FourierFeatures, ResidualMLP
 from benchbench_ldm.config import Weighting
 from benchbench_ldm.tangents import fourier_tangents, mlp_trace
 
-__all__ = ["Denoiser", "Diffusion", "inject_noise", "loss_weight"]
+__all__ = ["Denoiser", "Diffusion", "Preconditioned", "inject_noise", "loss_weight"]
 
 TINY = 1e-4
 """Noise levels below this look the same to the network; f is the identity at σ = 0 anyway."""
@@ -58,7 +59,27 @@ def loss_weight(weighting: Weighting, sigma: Tensor) -> Tensor:
     return torch.ones_like(sigma)
 
 
-class Denoiser(nn.Module):
+class Preconditioned(nn.Module, abc.ABC):
+    """f(X, σ²) around a network F that a subclass brings.
+
+    dim: length d of a latent.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """x: (n, d), sigma: (n,) > 0 -> the estimate of Z, (n, d)."""
+        c = (sigma.square() + 1).rsqrt()[:, None]
+        return c.square() * x + sigma[:, None] * c * self.raw(c * x, sigma)
+
+    @abc.abstractmethod
+    def raw(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """F. x: (n, d) of unit variance, sigma: (n,) -> (n, d) float32."""
+
+
+class Denoiser(Preconditioned):
     """f(X, σ²), a preconditioned residual MLP.
 
     dim: length d of a latent. fourier: number of Fourier features of the input, 0 for none:
@@ -68,8 +89,7 @@ class Denoiser(nn.Module):
     def __init__(
         self, dim: int, *, width: int, depth: int, fourier: int, fourier_scale: float
     ) -> None:
-        super().__init__()
-        self.dim = dim
+        super().__init__(dim)
         self.features = FourierFeatures(dim, fourier, fourier_scale) if fourier else None
         inputs = self.features.out_features if self.features else dim
         self.noise_features = FourierFeatures(1, 16, scale=1.0)
@@ -78,11 +98,6 @@ class Denoiser(nn.Module):
         )
         nn.init.zeros_(self.net.leave.weight)
         nn.init.zeros_(self.net.leave.bias)
-
-    def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """x: (n, d), sigma: (n,) > 0 -> the estimate of Z, (n, d)."""
-        c = (sigma.square() + 1).rsqrt()[:, None]
-        return c.square() * x + sigma[:, None] * c * self.raw(c * x, sigma)
 
     def trace(self, x: Tensor, sigma: Tensor) -> Tensor:
         """tr ∂f/∂X of every row, without gradient. x: (n, d), sigma: (n,) -> (n,)."""
@@ -124,7 +139,7 @@ class Diffusion(nn.Module):
 
     def __init__(
         self,
-        denoiser: Denoiser,
+        denoiser: Preconditioned,
         *,
         sigma_max: float,
         weighting: Weighting,
@@ -145,11 +160,19 @@ class Diffusion(nn.Module):
         self.covariance.copy_(mean.double().T.cov(correction=0) + noise)
         self.sigma_min.fill_(sigma_min)
 
+    def draw_gaussian(self, n: int, *, generator: torch.Generator) -> Tensor:
+        """Draws from the Gaussian with the covariance of the latents, (n, d)."""
+        return self._draw(self.covariance, n, generator)
+
     def draw_start(self, n: int, *, generator: torch.Generator) -> Tensor:
         """X at σ_max: draws from the Gaussian with the covariance of Z + σ_max·ε, (n, d)."""
         dim, device = self.covariance.shape[0], self.covariance.device
-        noise = torch.randn(n, dim, generator=generator, device=device)
         covariance = self.covariance + self.sigma_max**2 * torch.eye(dim, device=device)
+        return self._draw(covariance, n, generator)
+
+    @staticmethod
+    def _draw(covariance: Tensor, n: int, generator: torch.Generator) -> Tensor:
+        noise = torch.randn(n, len(covariance), generator=generator, device=covariance.device)
         return noise @ torch.linalg.cholesky(covariance).T
 
     def loss(self, z: Tensor, *, generator: torch.Generator) -> Tensor:

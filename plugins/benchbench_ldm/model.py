@@ -12,25 +12,31 @@ their dimension, an autoencoder that begins as the identity, and Fourier feature
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from benchbench.api import NotAvailable
 from benchbench.api.data import DataInfo
 from benchbench.api.model import Model
 from benchbench.api.training import Training
 from benchbench_ldm.autoencoder import Autoencoder
 from benchbench_ldm.config import LDMConfig, LDMSampling
-from benchbench_ldm.diffusion import Denoiser, Diffusion, inject_noise
+from benchbench_ldm.diffusion import Denoiser, Diffusion, Preconditioned, inject_noise
+from benchbench_ldm.images import (
+    ImageDecoder,
+    ImageEncoder,
+    UNetDenoiser,
+    kl_networks,
+    latent_grid,
+)
 from benchbench_ldm.likelihood import ode_log_prob
+from benchbench_ldm.sizes import Sizes
 from benchbench_ldm.solvers import evaluations, noise_levels, solve
 
-__all__ = ["LatentDiffusion", "Sizes"]
+__all__ = ["LatentDiffusion"]
 
-SHORT = 8
-"""Vectors up to this length keep their dimension."""
 WARM_UP = 0.03
 """Share of a phase in which its learning rate rises; it falls to zero over the rest."""
 FLOOR = 0.5
@@ -39,73 +45,14 @@ LEAST_SIGMA = 2e-3
 """The smallest σ_min, in standard deviations of the latents."""
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """What the config leaves open, chosen from the length D of an example."""
-
-    latent_dim: int
-    width: int
-    fourier: int
-    batch_size: int
-    learning_rate: float
-    ae_share: float
-    ae_width: int
-    ae_batch_size: int
-    kl_weight: float
-
-    @classmethod
-    def choose(cls, config: LDMConfig, dim: int) -> Sizes:
-        """The config's own values where it has them. dim: D."""
-        default = _SHORT if dim <= SHORT else _LONG
-        latent = config.latent_dim or (dim if dim <= SHORT else min(default.latent_dim, dim))
-        given = {
-            name: getattr(config, name)
-            for name in cls.__dataclass_fields__
-            if getattr(config, name) is not None
-        }
-        return cls(**{**vars(default), **given, "latent_dim": latent})
-
-
-_SHORT = Sizes(
-    latent_dim=SHORT,
-    width=128,
-    fourier=128,
-    batch_size=256,
-    learning_rate=3e-3,
-    ae_share=0.05,
-    ae_width=64,
-    ae_batch_size=256,
-    kl_weight=3e-5,
-)
-_LONG = Sizes(
-    latent_dim=24,
-    width=192,
-    fourier=0,
-    batch_size=256,
-    learning_rate=1.5e-3,
-    ae_share=0.3,
-    ae_width=256,
-    ae_batch_size=64,
-    kl_weight=0.02,
-)
-
-
 class LatentDiffusion(Model):
     """The model `ldm`. Latents are standardised: encoder, diffusion and decoder share one space."""
 
     def __init__(self, config: LDMConfig, data: DataInfo) -> None:
         super().__init__(config, data)
-        self.sizes = sizes = Sizes.choose(config, data.dim)
-        self.autoencoder = Autoencoder(
-            data.dim, sizes.latent_dim, width=sizes.ae_width, depth=config.ae_depth
-        )
-        denoiser = Denoiser(
-            sizes.latent_dim,
-            width=sizes.width,
-            depth=config.depth,
-            fourier=sizes.fourier,
-            fourier_scale=config.fourier_scale,
-        )
+        self.sizes = Sizes.choose(config, data)
+        self.autoencoder = self._autoencoder()
+        denoiser = self._denoiser()
         self.diffusion = Diffusion(
             denoiser,
             sigma_max=config.sigma_max,
@@ -113,18 +60,46 @@ class LatentDiffusion(Model):
             ema_decay=config.ema_decay,
         )
 
+    def _autoencoder(self) -> Autoencoder:
+        sizes, shape = self.sizes, self.data.shape
+        d, width, depth = sizes.latent_dim, sizes.ae_width, sizes.ae_depth
+        networks: tuple[nn.Module, nn.Module] | None = None
+        if sizes.autoencoder == "conv":
+            networks = (
+                ImageEncoder(shape, d, width=width, depth=depth),
+                ImageDecoder(shape, d, width=width, depth=depth),
+            )
+        elif sizes.autoencoder == "diffusers":
+            networks = kl_networks(shape, latent_grid(shape, d), width=width, depth=depth)
+        return Autoencoder(self.data.dim, d, width=width, depth=depth, networks=networks)
+
+    def _denoiser(self) -> Preconditioned:
+        sizes, config = self.sizes, self.config
+        if sizes.denoiser == "unet":
+            grid = latent_grid(self.data.shape, sizes.latent_dim)
+            return UNetDenoiser(grid, width=sizes.width, depth=sizes.depth)
+        return Denoiser(
+            sizes.latent_dim,
+            width=sizes.width,
+            depth=sizes.depth,
+            fourier=sizes.fourier,
+            fourier_scale=config.fourier_scale,
+        )
+
     # --- training ------------------------------------------------------------------------------
 
     def fit(self, training: Training) -> None:
         """Two phases; the latents are encoded between them, and the encoder then stays."""
         self._fit_autoencoder(training)
-        mean, std = self.autoencoder.standardise(x.flatten(1) for x in training.sweep(1024))
+        mean, std = self.autoencoder.standardise(
+            x.flatten(1) for x in training.sweep(self.sizes.sweep)
+        )
         floor = FLOOR * float(std.log().mean().exp())
         self.diffusion.set_latents(mean, std, sigma_min=max(LEAST_SIGMA, floor))
         self._fit_prior(training, mean, std)
 
     def _fit_autoencoder(self, training: Training) -> None:
-        sizes, rate = self.sizes, self.config.ae_learning_rate
+        sizes, rate = self.sizes, self.sizes.ae_learning_rate
         noise = training.generator("posterior")
         optimizer = _adamw(self.autoencoder, rate)
         training.track(autoencoder_optimizer=optimizer)
@@ -162,28 +137,34 @@ class LatentDiffusion(Model):
     def sample(self, n: int, *, generator: torch.Generator, **sampling: Any) -> Tensor:
         """(n, *shape); images clamped to [−1, 1]. sampling: fields of `LDMSampling`."""
         options = LDMSampling(**sampling)
-        levels = noise_levels(
-            options.steps, float(self.diffusion.sigma_min), self.diffusion.sigma_max, options.rho
-        )
-        z = solve(
-            self.diffusion.denoise,
-            self.diffusion.draw_start(n, generator=generator),
-            levels,
-            churn=options.churn if options.sampler == "stochastic" else 0.0,
-            generator=generator,
-        )
+        if options.prior == "gaussian":
+            z = self.diffusion.draw_gaussian(n, generator=generator)
+        else:
+            z = self._solve(n, options, generator)
         x = self.decode(z)
         return x.clamp(-1, 1) if self.data.kind == "image" else x
 
+    def _solve(self, n: int, options: LDMSampling, generator: torch.Generator) -> Tensor:
+        """Latents by the diffusion prior, (n, d)."""
+        low, high = float(self.diffusion.sigma_min), self.diffusion.sigma_max
+        return solve(
+            self.diffusion.denoise,
+            self.diffusion.draw_start(n, generator=generator),
+            noise_levels(options.steps, low, high, options.rho),
+            churn=options.churn if options.sampler == "stochastic" else 0.0,
+            generator=generator,
+        )
+
     def nfe(self, **sampling: Any) -> int:
         """Evaluations of the denoiser for one sample; the decoder's single pass is not counted."""
-        return evaluations(LDMSampling(**sampling).steps)
+        options = LDMSampling(**sampling)
+        return 0 if options.prior == "gaussian" else evaluations(options.steps)
 
     def describe(self) -> dict[str, Any]:
         """Facts for the score detail."""
         return {
             "latent_dim": self.latent_dim,
-            "prior": "probability-flow ODE, exact trace",
+            "prior": "diffusion" if self.sizes.no_trace else "probability-flow ODE, exact trace",
             "loss": f"mean squared error of the denoised latent, weighting {self.config.weighting}",
             "sigma_min": float(self.diffusion.sigma_min),
             "sigma_max": self.diffusion.sigma_max,
@@ -205,9 +186,14 @@ class LatentDiffusion(Model):
     def prior_log_prob(self, z: Tensor) -> Tensor:
         """ln p(z) through the probability-flow ODE with exact trace: (n, d) -> (n,) nats.
 
-        Raises NotAvailable above `likelihood.MAX_DIM` dimensions.
+        Raises NotAvailable above `likelihood.MAX_DIM` dimensions, and for a U-Net.
         """
         denoiser = self.diffusion.ema.module
+        if not isinstance(denoiser, Denoiser):
+            raise NotAvailable(
+                "exact likelihood through a U-Net costs too much: its trace has no closed form, "
+                "and an estimated one would bias importance weights; use denoiser=mlp"
+            )
         return ode_log_prob(
             denoiser,
             z,

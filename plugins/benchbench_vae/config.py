@@ -3,27 +3,49 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from benchbench.api import Config, Kind
+from benchbench.api import Config, UsageError
 
-__all__ = ["Settings", "VaeConfig", "VaeSampling"]
+if TYPE_CHECKING:
+    from benchbench.api import DataInfo
+
+__all__ = ["Network", "Settings", "VaeConfig", "VaeSampling"]
+
+Network = Literal["auto", "mlp", "conv"]
+CONV_SIDE = 16
+"""Images whose sides both have so many pixels get convolutions unless told otherwise."""
 
 
 class VaeConfig(Config):
-    """Training options. What is left at None has one default for points, one for all else."""
+    """Training options. What is left at None depends on the kind and the size of the data."""
 
+    network: Network = Field(
+        "auto",
+        description="mlp: residual MLPs on flat examples; conv: convolutions; auto: conv for "
+        "images of 16 pixels a side and more, else mlp.",
+    )
     latent_dim: int | None = Field(
         None,
         ge=1,
         le=1024,
-        description="Dimension of a latent; none: the data's own for points up to 16, else 16.",
+        description="Dimension of a latent; none: the data's own for points up to 16, else 16, and "
+        "more for convolutions.",
     )
-    width: int | None = Field(None, ge=4, le=8192, description="Width of both networks.")
-    encoder_depth: int | None = Field(None, ge=0, le=64, description="Its residual blocks.")
-    decoder_depth: int | None = Field(None, ge=0, le=64, description="Its residual blocks.")
+    width: int | None = Field(
+        None,
+        ge=4,
+        le=8192,
+        description="Width of both networks; convolutions: channels at half the image's sides.",
+    )
+    encoder_depth: int | None = Field(
+        None, ge=0, le=64, description="Its residual blocks; convolutions: on each grid."
+    )
+    decoder_depth: int | None = Field(
+        None, ge=0, le=64, description="Its residual blocks; convolutions: on each grid."
+    )
     fourier: int | None = Field(
         None, ge=0, le=4096, description="Random frequencies seen by the encoder; 0: no features."
     )
@@ -53,19 +75,34 @@ class VaeConfig(Config):
         0.2, ge=0, le=1, description="Share of training over which the KL term grows to weight 1."
     )
 
-    def settings(self, kind: Kind, dim: int) -> Settings:
-        """Every option resolved for data of this kind with `dim` numbers an example."""
-        latent_dim = min(dim, 16) if kind == "points" else 16
-        defaults = _POINTS if kind == "points" else _OTHERS
-        defaults = {**defaults, "latent_dim": latent_dim}
-        given = {f.name: getattr(self, f.name) for f in fields(Settings)}
-        return Settings(**{k: defaults[k] if v is None else v for k, v in given.items()})
+    def settings(self, data: DataInfo) -> Settings:
+        """Every option resolved for these data."""
+        large = data.kind == "image" and min(data.shape[1:]) >= CONV_SIDE
+        if self.network == "conv" and not large:
+            raise UsageError(
+                f"vae[network=conv] needs images of {CONV_SIDE} pixels a side or more; "
+                f"{data.name!r} has {data.kind} of shape {data.shape}: use auto or mlp"
+            )
+        conv = large and self.network != "mlp"
+        latent_dim = min(data.dim, 16) if data.kind == "points" else 16
+        if conv:
+            defaults = _conv(data)
+        else:
+            defaults = _POINTS if data.kind == "points" else _OTHERS
+            defaults = {**defaults, "latent_dim": latent_dim}
+        given = {f.name: getattr(self, f.name, None) for f in fields(Settings)}
+        resolved = {k: defaults[k] if v is None else v for k, v in given.items() if k != "conv"}
+        return Settings(**resolved, conv=conv)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """`VaeConfig` without anything left open; the fields mean the same."""
+    """`VaeConfig` without anything left open; the fields mean the same.
 
+    conv: whether the networks are convolutions.
+    """
+
+    conv: bool
     latent_dim: int
     width: int
     encoder_depth: int
@@ -106,6 +143,34 @@ _OTHERS: dict[str, Any] = {
     "weight_decay": 0.5,
     "input_noise": 0.25,
 }
+
+
+def _conv(data: DataInfo) -> dict[str, Any]:
+    """Defaults of convolutions: chosen on fashion-mnist, and wider for larger images."""
+    return {
+        "latent_dim": 32 * _growth(data),
+        "width": 32 * _growth(data),
+        "encoder_depth": 0,
+        "decoder_depth": 1,
+        "fourier": 0,
+        "latent_fourier": 0,
+        "anchors": 0,
+        "batch_size": 64,
+        "lr": 2e-3,
+        "weight_decay": 0.05,
+        "input_noise": 0.0,
+    }
+
+
+def _growth(data: DataInfo) -> int:
+    """1 for grey images below 32 pixels, 2 for colour or 32 pixels, 4 for 64 pixels and more.
+
+    >>> from benchbench.api import DataInfo
+    >>> [_growth(DataInfo("x", "image", s, 1)) for s in [(1, 28, 28), (3, 32, 32), (3, 64, 64)]]
+    [1, 2, 4]
+    """
+    side = min(data.shape[1:])
+    return 4 if side >= 64 else 2 if side >= 32 or data.shape[0] > 1 else 1
 
 
 class VaeSampling(Config):

@@ -29,7 +29,7 @@ from torch import Tensor
 
 from benchbench.api import DataInfo, Model, Training
 from benchbench_vae.config import VaeConfig
-from benchbench_vae.networks import Decoder, Encoder
+from benchbench_vae.networks import Decoder, Encoder, ImageDecoder, ImageEncoder
 
 __all__ = ["Vae", "gaussian_kl"]
 
@@ -48,15 +48,21 @@ def gaussian_kl(mean: Tensor, log_std: Tensor) -> Tensor:
 
 
 class Vae(Model):
-    """The VAE for points, images and signals, all of them as flat vectors."""
+    """The VAE for points, images and signals; the MLPs see all of them as flat vectors."""
 
     variance: Tensor
 
     def __init__(self, config: VaeConfig, data: DataInfo) -> None:
         super().__init__(config, data)
-        self.settings = config.settings(data.kind, data.dim)
-        self.encoder = Encoder(data.dim, self.settings)
-        self.decoder = Decoder(data.shape, self.settings, bounded=data.kind == "image")
+        self.settings = config.settings(data)
+        self.encoder: Encoder | ImageEncoder
+        self.decoder: Decoder | ImageDecoder
+        if self.settings.conv:
+            self.encoder = ImageEncoder(data.shape, self.settings)
+            self.decoder = ImageDecoder(data.shape, self.settings)
+        else:
+            self.encoder = Encoder(data.dim, self.settings)
+            self.decoder = Decoder(data.shape, self.settings, bounded=data.kind == "image")
         self.register_buffer("variance", torch.ones(()))
 
     # --- training ------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ Features Let Networks Learn High Frequency Functions in Low Dimensional Domains"
 the gating of "Adaptive Mixtures of Local Experts" (Jacobs et al., 1991) with constant experts. A
 large gain turns a slope of h into nearly a step of μ; a linear readout would need large weights
 everywhere for that.
+
+Images of 16 pixels a side and more get the convolutions of `benchbench.nn.conv` in their place.
 """
 
 from __future__ import annotations
@@ -19,10 +21,10 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from benchbench.nn import FourierFeatures, ResidualMLP
+from benchbench.nn import ConvDecoder, ConvEncoder, FourierFeatures, ResidualMLP
 from benchbench_vae.config import Settings
 
-__all__ = ["Decoder", "Encoder"]
+__all__ = ["Decoder", "Encoder", "ImageDecoder", "ImageEncoder"]
 
 FOURIER_SCALE = 1.0
 """Cycles per unit of standardised x."""
@@ -79,3 +81,29 @@ class Decoder(nn.Module):
             h = self.anchors((GAIN * h).softmax(dim=1))
         x = h.to(z.dtype).unflatten(1, self.shape)
         return x.tanh() if self.bounded else x
+
+
+class ImageEncoder(nn.Module):
+    """`Encoder` by convolutions, for images (n, C, H, W)."""
+
+    def __init__(self, shape: Sequence[int], s: Settings) -> None:
+        super().__init__()
+        self.shape = tuple(shape)
+        self.net = ConvEncoder(shape, 2 * s.latent_dim, width=s.width, depth=s.encoder_depth)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x: (n, D) -> mean (n, d), log standard deviation (n, d)."""
+        mean, log_std = self.net(x.unflatten(1, self.shape)).to(x.dtype).chunk(2, dim=1)
+        return mean, (log_std - 1).clamp(*LOG_STD)
+
+
+class ImageDecoder(nn.Module):
+    """`Decoder` by convolutions, for images; the mean passes through tanh."""
+
+    def __init__(self, shape: Sequence[int], s: Settings) -> None:
+        super().__init__()
+        self.net = ConvDecoder(s.latent_dim, shape, width=s.width, depth=s.decoder_depth)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """z: (n, d) -> (n, C, H, W)."""
+        return self.net(z).to(z.dtype).tanh()

@@ -14,7 +14,8 @@ from benchbench_ldm import bench_models
 from benchbench_ldm.autoencoder import Autoencoder
 from benchbench_ldm.config import LDMConfig, LDMSampling
 from benchbench_ldm.likelihood import ode_log_prob
-from benchbench_ldm.model import LatentDiffusion, Sizes
+from benchbench_ldm.model import LatentDiffusion
+from benchbench_ldm.sizes import Sizes
 from pydantic import ValidationError
 from torch import Tensor
 
@@ -189,13 +190,13 @@ def test_prior_of_many_dimensions_is_not_available() -> None:
 
 
 def test_sizes_follow_the_data_and_the_config() -> None:
-    assert Sizes.choose(LDMConfig(), 2).latent_dim == 2
-    assert Sizes.choose(LDMConfig(), 192).latent_dim == 24
-    assert Sizes.choose(LDMConfig(), 16).latent_dim == 16
-    assert Sizes.choose(LDMConfig(latent_dim=5, width=99), 192).latent_dim == 5
-    assert Sizes.choose(LDMConfig(latent_dim=5, width=99), 192).width == 99
-    assert Sizes.choose(LDMConfig(), 2).fourier > 0
-    assert Sizes.choose(LDMConfig(fourier=0), 2).fourier == 0
+    def sizes(dim: int, **options: Any) -> Sizes:
+        return Sizes.choose(LDMConfig(**options), DataInfo("toy", "points", (dim,), 10))
+
+    assert [sizes(dim).latent_dim for dim in (2, 16, 192)] == [2, 16, 24]
+    assert sizes(192, latent_dim=5, width=99).latent_dim == 5
+    assert sizes(192, latent_dim=5, width=99).width == 99
+    assert sizes(2).fourier > 0 and sizes(2, fourier=0).fourier == 0
 
 
 def test_a_small_training_beats_a_moment_matched_gaussian(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from benchbench_vae import bench_models
-from benchbench_vae.config import VaeConfig, VaeSampling
+from benchbench_vae.config import Settings, VaeConfig, VaeSampling
 from benchbench_vae.model import Vae, gaussian_kl
 from torch import Tensor, nn
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
@@ -245,11 +245,13 @@ def test_options_out_of_range_are_refused(option: dict[str, Any]) -> None:
 
 
 def test_options_override_what_the_kind_chooses() -> None:
-    chosen = VaeConfig(latent_dim=5, anchors=0).settings("points", 2)
+    def settings(dim: int, **options: Any) -> Settings:
+        return VaeConfig(**options).settings(DataInfo("toy", "points", (dim,), n_train=9))
+
+    chosen = settings(2, latent_dim=5, anchors=0)
     assert (chosen.latent_dim, chosen.anchors) == (5, 0)
-    assert chosen.width == VaeConfig().settings("points", 2).width
-    assert VaeConfig().settings("points", 2).latent_dim == 2
-    assert VaeConfig().settings("points", 500).latent_dim == 16
+    assert chosen.width == settings(2).width
+    assert [settings(dim).latent_dim for dim in (2, 500)] == [2, 16]
     model = build("points", anchors=0, fourier=0, latent_fourier=0, encoder_depth=0)
     assert model.decode(torch.zeros(2, 3)).shape == (2, 3)
 
