@@ -19,6 +19,7 @@ Variance", 1981.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,12 +27,15 @@ from torch import Tensor
 from benchbench.api import NotAvailable, Score
 from benchbench.metrics.counts import paired_count, sampling_detail
 from benchbench.metrics.evaluation import SampleEvaluation
+from benchbench.metrics.features.fidelity import PIPELINE, peer_detail, peer_scores
 from benchbench.metrics.specs_distribution import KernelConfig
 
 __all__ = ["Mmd", "compute", "kernel_distance", "subset_distance"]
 
 BLOCK = 1024
 """Rows of a block: no n × n kernel matrix is held."""
+PEER_SUBSETS = 100
+"""torch-fidelity's own number of subsets, for a row that states none."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +97,11 @@ def compute(evaluation: SampleEvaluation, config: KernelConfig) -> list[Score]:
         raise NotAvailable(
             f"{n} samples are too few; {config.subset_size if config.subsets else 3} are needed"
         )
-    real, fake = evaluation.features("reference", n), evaluation.features("samples", n)
     detail = evaluation.extractor_detail() | sampling_detail(evaluation)
     detail |= {"reference": f"test:{n}", "estimator": "all samples"}
+    if config.pipeline == PIPELINE:
+        return [_by_peer(evaluation, n, config, detail)]
+    real, fake = evaluation.features("reference", n), evaluation.features("samples", n)
     if config.subsets:
         found = subset_distance(
             real,
@@ -122,3 +128,15 @@ def compute(evaluation: SampleEvaluation, config: KernelConfig) -> list[Score]:
             ci_high=found.value + half,
         )
     ]
+
+
+def _by_peer(
+    evaluation: SampleEvaluation, n: int, config: KernelConfig, detail: dict[str, Any]
+) -> Score:
+    """torch-fidelity's mean over subsets of its own choice; it knows no other estimator."""
+    subsets, size = config.subsets or PEER_SUBSETS, min(config.subset_size, n)
+    found = peer_scores(evaluation, n, kid=True, kid_subsets=subsets, kid_subset_size=size)
+    error = found["kernel_inception_distance_std"] / subsets**0.5
+    detail |= {"estimator": f"{subsets} subsets of {size}", "standard_error": error}
+    value = found["kernel_inception_distance_mean"]
+    return Score("kid", value, "estimate", n, detail=detail | peer_detail())

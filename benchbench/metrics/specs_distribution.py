@@ -8,7 +8,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from benchbench.api import Config, Kind, MetricSpec, ScoreSpec
-from benchbench.metrics.specs_quality import COMPARED
+from benchbench.metrics.specs_quality import COMPARED, PIPELINES, Pipeline
 
 __all__ = [
     "DISTRIBUTION_SPECS",
@@ -22,13 +22,14 @@ __all__ = [
 
 
 class KernelConfig(Config):
-    """How many samples a KID compares, at once or in subsets."""
+    """How many samples a KID compares, at once or in subsets, and who computes it."""
 
     n: int = Field(10_000, ge=2, description=COMPARED)
     subsets: int = Field(
         0, ge=0, description="Random subsets averaged over, as published; 0: all samples at once."
     )
     subset_size: int = Field(1000, ge=3, description="Samples in each subset.")
+    pipeline: Pipeline = Field("ours", description=PIPELINES)
 
 
 class ExtrapolationConfig(Config):

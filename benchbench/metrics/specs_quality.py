@@ -8,7 +8,15 @@ from pydantic import Field
 
 from benchbench.api import Config, MetricSpec, ScoreSpec
 
-__all__ = ["COMPARED", "QUALITY_SPECS", "FrechetConfig", "ModesConfig", "Pipeline", "PrdcConfig"]
+__all__ = [
+    "COMPARED",
+    "PIPELINES",
+    "QUALITY_SPECS",
+    "FrechetConfig",
+    "ModesConfig",
+    "Pipeline",
+    "PrdcConfig",
+]
 
 Pipeline = Literal["ours", "torch-fidelity"]
 PIPELINES = (

@@ -17,17 +17,18 @@ from pathlib import Path
 import pytest
 import torch
 from inception_cases import noise, random_tensors
-from torch import Tensor
 
 from benchbench.api import DatasetSpec, NotAvailable
 from benchbench.api.data import Dataset, Split
 from benchbench.data.digits import load_digits
-from benchbench.metrics import frechet
+from benchbench.metrics import frechet, kid
 from benchbench.metrics.evaluation import SampleEvaluation
 from benchbench.metrics.features.digits import load_single
 from benchbench.metrics.features.fidelity import PIPELINE, peer_detail, peer_scores
 from benchbench.metrics.features.inception import InceptionExtractor
 from benchbench.metrics.features.inception_weights import Weights
+from benchbench.metrics.kid import kernel_distance
+from benchbench.metrics.specs_distribution import KernelConfig
 from benchbench.metrics.specs_quality import FrechetConfig
 
 SPEC = DatasetSpec("digits", "image", (1, 8, 8), implementation="", samples=1_000)
@@ -54,17 +55,6 @@ def theirs(evaluation: SampleEvaluation) -> dict[str, float]:
     return found
 
 
-def mmd2(x: Tensor, y: Tensor) -> float:
-    """Unbiased MMD² of rows x and y, (n, f) float64, with the kernel (x·y/f + 1)³."""
-
-    def kernel(a: Tensor, b: Tensor) -> Tensor:
-        return (a @ b.T / a.shape[1] + 1) ** 3
-
-    n, xx, yy = len(x), kernel(x, x), kernel(y, y)
-    within = xx.sum() - xx.trace() + yy.sum() - yy.trace()
-    return float(within / (n * (n - 1)) - 2 * kernel(x, y).mean())
-
-
 def test_fid_equals_torch_fidelitys(evaluation: SampleEvaluation, theirs: dict[str, float]) -> None:
     (score,) = frechet.compute(evaluation, FrechetConfig(n=N))
     assert score.value == pytest.approx(theirs["frechet_inception_distance"], rel=1e-5)
@@ -73,8 +63,9 @@ def test_fid_equals_torch_fidelitys(evaluation: SampleEvaluation, theirs: dict[s
 
 
 def test_kid_equals_torch_fidelitys(evaluation: SampleEvaluation, theirs: dict[str, float]) -> None:
-    x, y = evaluation.features("samples", N), evaluation.features("reference", N)
-    assert mmd2(x, y) == pytest.approx(theirs["kernel_inception_distance_mean"], rel=1e-5)
+    (score,) = kid.compute(evaluation, KernelConfig(n=N))
+    assert score.value == pytest.approx(theirs["kernel_inception_distance_mean"], rel=1e-5)
+    assert "pipeline" not in score.detail
 
 
 def test_kid_equals_torch_fidelitys_formula_in_float64(evaluation: SampleEvaluation) -> None:
@@ -82,7 +73,9 @@ def test_kid_equals_torch_fidelitys_formula_in_float64(evaluation: SampleEvaluat
 
     x, y = evaluation.features("samples", N), evaluation.features("reference", N)
     found = kid_features_to_metric(x, y, kid_subsets=1, kid_subset_size=N, verbose=False)
-    assert mmd2(x, y) == pytest.approx(found["kernel_inception_distance_mean"], rel=1e-9)
+    assert kernel_distance(x, y).value == pytest.approx(
+        found["kernel_inception_distance_mean"], rel=1e-9
+    )
 
 
 def test_the_option_hands_the_same_images_and_weights_over(
@@ -94,7 +87,11 @@ def test_the_option_hands_the_same_images_and_weights_over(
         asked.update(options)
         path = Path(str(options["feature_extractor_weights_path"]))
         asked["weights"] = torch.load(path, weights_only=True)
-        return {"frechet_inception_distance": 7.0}
+        return {
+            "frechet_inception_distance": 7.0,
+            "kernel_inception_distance_mean": 0.5,
+            "kernel_inception_distance_std": 0.1,
+        }
 
     monkeypatch.setattr("torch_fidelity.calculate_metrics", calculate_metrics)
     (score,) = frechet.compute(evaluation, FrechetConfig(n=N, pipeline=PIPELINE))
@@ -108,6 +105,11 @@ def test_the_option_hands_the_same_images_and_weights_over(
         item = asked[first][N - 1]
         assert item.dtype == torch.uint8
         assert torch.equal(item.float(), ((x[-1] + 1) * 127.5).round().expand(3, -1, -1))
+    (score,) = kid.compute(evaluation, KernelConfig(n=N, pipeline=PIPELINE))
+    assert (score.value, asked["kid_subsets"], asked["kid_subset_size"]) == (0.5, 100, N)
+    assert score.detail["estimator"] == f"100 subsets of {N}"
+    assert score.detail["standard_error"] == pytest.approx(0.01)
+    assert score.detail["pipeline"] == peer_detail()["pipeline"]
     assert capfd.readouterr() == ("", "")
 
 
@@ -115,3 +117,5 @@ def test_other_extractors_have_no_such_pipeline() -> None:
     row = SampleEvaluation(few(), SPEC, samples=noise(N), extractor=load_single())
     with pytest.raises(NotAvailable, match="digits-cnn-64; give --extractor inception"):
         frechet.compute(row, FrechetConfig(n=N, pipeline=PIPELINE))
+    with pytest.raises(NotAvailable, match="digits-cnn-64; give --extractor inception"):
+        kid.compute(row, KernelConfig(n=N, pipeline=PIPELINE))
