@@ -1,0 +1,8 @@
+"""Benchmarks share cases with the tests of what they time."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1] / "metrics" / "features"))
