@@ -114,6 +114,11 @@ class LDMConfig(Config):
         le=10,
     )
 
+    compile: bool = Field(
+        default=False,
+        description="torch.compile the networks in training, but for steps whose FLOPs are counted",
+    )
+
     @field_validator("autoencoder", "denoiser")
     @classmethod
     def _installed(cls, value: str) -> str:

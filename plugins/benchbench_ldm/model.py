@@ -21,6 +21,7 @@ from benchbench.api import NotAvailable
 from benchbench.api.data import DataInfo
 from benchbench.api.model import Model
 from benchbench.api.training import Training
+from benchbench.nn.compiled import compiled_forward
 from benchbench_ldm.autoencoder import Autoencoder
 from benchbench_ldm.config import LDMConfig, LDMSampling
 from benchbench_ldm.diffusion import Denoiser, Diffusion, Preconditioned, inject_noise
@@ -90,13 +91,16 @@ class LatentDiffusion(Model):
 
     def fit(self, training: Training) -> None:
         """Two phases; the latents are encoded between them, and the encoder then stays."""
-        self._fit_autoencoder(training)
-        mean, std = self.autoencoder.standardise(
-            x.flatten(1) for x in training.sweep(self.sizes.sweep)
-        )
-        floor = FLOOR * float(std.log().mean().exp())
-        self.diffusion.set_latents(mean, std, sigma_min=max(LEAST_SIGMA, floor))
-        self._fit_prior(training, mean, std)
+        auto, denoiser = self.autoencoder, self.diffusion.denoiser
+        networks = (auto.encoder, auto.decoder, denoiser)
+        with compiled_forward(*networks, enabled=self.config.compile):
+            self._fit_autoencoder(training)
+            mean, std = self.autoencoder.standardise(
+                x.flatten(1) for x in training.sweep(self.sizes.sweep)
+            )
+            floor = FLOOR * float(std.log().mean().exp())
+            self.diffusion.set_latents(mean, std, sigma_min=max(LEAST_SIGMA, floor))
+            self._fit_prior(training, mean, std)
 
     def _fit_autoencoder(self, training: Training) -> None:
         sizes, rate = self.sizes, self.sizes.ae_learning_rate

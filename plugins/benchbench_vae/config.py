@@ -75,6 +75,11 @@ class VaeConfig(Config):
         0.2, ge=0, le=1, description="Share of training over which the KL term grows to weight 1."
     )
 
+    compile: bool = Field(
+        False,
+        description="torch.compile the loss in training, but for steps whose FLOPs are counted.",
+    )
+
     def settings(self, data: DataInfo) -> Settings:
         """Every option resolved for these data."""
         large = data.kind == "image" and min(data.shape[1:]) >= CONV_SIDE

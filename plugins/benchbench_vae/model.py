@@ -28,6 +28,7 @@ import torch
 from torch import Tensor
 
 from benchbench.api import DataInfo, Model, Training
+from benchbench.nn.compiled import compiled_forward
 from benchbench_vae.config import VaeConfig
 from benchbench_vae.networks import Decoder, Encoder, ImageDecoder, ImageEncoder
 
@@ -78,6 +79,12 @@ class Vae(Model):
         )
         training.track(optimizer=optimizer)
         noise = training.generator("noise")
+        with compiled_forward(self.encoder, self.decoder, enabled=self.config.compile):
+            self._maximise(training, optimizer, noise)
+
+    def _maximise(
+        self, training: Training, optimizer: torch.optim.Optimizer, noise: torch.Generator
+    ) -> None:
         batch_size = min(self.settings.batch_size, self.data.n_train)
         for x in training.batches("vae", batch_size=batch_size):
             optimizer.param_groups[0]["lr"] = self.settings.lr * _rate(training.progress)
