@@ -47,7 +47,7 @@ class Grey28Net(ClassifierNet):
 
     side = 28
     features = READ + WIDTHS[0] + WIDTHS[1]
-    batch = 500  # about 75 MB of activations
+    batch = 100  # about 15 MB of activations: three times as fast as 500, which leave the cache
     preprocessing = "one 28x28 channel at a time, in [-1, 1], version 1"
 
     def __init__(self) -> None:
@@ -77,14 +77,18 @@ class Grey28Net(ClassifierNet):
 
 def load_fashion(assets: Assets | None = None) -> ClassifierExtractor:
     """The extractor of `fashion-mnist`: (n, 1, 28, 28), 120 features, 10 modes."""
-    return ClassifierExtractor(load_net(Grey28Net, FASHION_WEIGHTS), "fashion-mnist-cnn")
+    return ClassifierExtractor(_load(FASHION_WEIGHTS), "fashion-mnist-cnn")
 
 
 def load_mnist(assets: Assets | None = None) -> ClassifierExtractor:
     """The extractor of `mnist`: (n, 1, 28, 28), 120 features, 10 modes."""
-    return ClassifierExtractor(load_net(Grey28Net, MNIST_WEIGHTS), "mnist-cnn")
+    return ClassifierExtractor(_load(MNIST_WEIGHTS), "mnist-cnn")
 
 
 def load_stacked_mnist(assets: Assets | None = None) -> ClassifierExtractor:
     """The extractor of `stacked-mnist`: (n, 3, 28, 28), 360 features, 1000 modes."""
-    return ClassifierExtractor(load_net(Grey28Net, MNIST_WEIGHTS), "mnist-cnn", channels=3)
+    return ClassifierExtractor(_load(MNIST_WEIGHTS), "mnist-cnn", channels=3)
+
+
+def _load(weights: Path) -> Grey28Net:
+    return load_net(Grey28Net, weights).to(memory_format=torch.channels_last)

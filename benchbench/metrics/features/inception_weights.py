@@ -109,8 +109,7 @@ def _read(path: Path, expected: Mapping[str, torch.Size], source: str) -> Weight
     try:
         loaded = _load(path)
     except Exception as error:  # whatever a damaged or hostile file makes the reader raise
-        reason = str(error).partition("\n")[0][:120] or type(error).__name__
-        wrong = f"it can't be read as tensors ({type(error).__name__}: {reason})"
+        wrong = f"it can't be read as tensors and nothing else ({type(error).__name__})"
     else:
         wrong = check_tensors(loaded, expected)
     if wrong:
