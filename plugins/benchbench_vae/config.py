@@ -154,9 +154,9 @@ def _conv(data: DataInfo) -> dict[str, Any]:
     """Defaults of convolutions: chosen on fashion-mnist, and wider for larger images."""
     return {
         "latent_dim": 32 * _growth(data),
-        "width": 32 * _growth(data),
+        "width": 16 * _growth(data),
         "encoder_depth": 0,
-        "decoder_depth": 1,
+        "decoder_depth": 0,
         "fourier": 0,
         "latent_fourier": 0,
         "anchors": 0,
