@@ -71,10 +71,12 @@ class VaeConfig(Config):
         le=10,
         description="Standard deviation of noise on what the encoder sees in training.",
     )
-    warmup: float = Field(
-        0.2, ge=0, le=1, description="Share of training over which the KL term grows to weight 1."
+    warmup: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Share of training over which the KL term grows to weight 1.",
     )
-
     compile: bool = Field(
         False,
         description="torch.compile the loss in training, but for steps whose FLOPs are counted.",
@@ -135,6 +137,7 @@ _POINTS: dict[str, Any] = {
     "lr": 4e-3,
     "weight_decay": 0.0,
     "input_noise": 0.0,
+    "warmup": 0.2,
 }
 _OTHERS: dict[str, Any] = {
     "width": 256,
@@ -147,6 +150,7 @@ _OTHERS: dict[str, Any] = {
     "lr": 2e-3,
     "weight_decay": 0.5,
     "input_noise": 0.25,
+    "warmup": 0.2,
 }
 
 
@@ -160,10 +164,11 @@ def _conv(data: DataInfo) -> dict[str, Any]:
         "fourier": 0,
         "latent_fourier": 0,
         "anchors": 0,
-        "batch_size": 64,
-        "lr": 2e-3,
+        "batch_size": 32,
+        "lr": 3e-3,
         "weight_decay": 0.05,
         "input_noise": 0.0,
+        "warmup": 0.1,
     }
 
 
