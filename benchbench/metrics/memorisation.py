@@ -10,7 +10,9 @@ DOWN means copying. auth_pct is 0 for copies of training data; what a perfect sa
 the data, so compare with the row `real`, which holds data that was not trained on. ct is a standard
 normal z-score for a perfect sampler: below −3, samples lie nearer to the training data than unseen
 data do (copying); above 3 they lie farther away (underfitting). Noise passes both: they accuse,
-and never praise. ct is taken over the whole space; a model that copies in one region and misses
+and never praise. Where examples share parts, as triples of the same few digits do, they are not
+independent draws, the null is wider, and the row `real` can read several units: compare with it.
+ct is taken over the whole space; a model that copies in one region and misses
 another can balance out.
 
 Held out is the test split: the row `real` is the validation split, which against itself would be
