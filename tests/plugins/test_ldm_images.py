@@ -154,6 +154,17 @@ def test_flops_of_a_step_are_those_of_its_matrices() -> None:
     assert step.total == n * (2 * stem + 3 * (linear + enter + head))
 
 
+def test_compiled_training_is_uncompiled_where_flops_are_counted() -> None:
+    """The first 64 steps of a phase are counted, and so is all between phases."""
+    data = blobs()
+    plain, fast = build(data.info), build(data.info, compile=True)
+    spent = [train(model, data, "20step").ledger.total.flop for model in (plain, fast)]
+    assert spent[0] == spent[1] > 0
+    state = plain.state_dict()
+    assert all(torch.equal(state[key], now) for key, now in fast.state_dict().items())
+    assert "forward" not in vars(fast.autoencoder.decoder)
+
+
 @pytest.mark.parametrize("interrupted", [3, 25], ids=["autoencoder", "prior"])
 def test_an_interrupted_training_ends_in_the_same_bits(interrupted: int) -> None:
     data = blobs()

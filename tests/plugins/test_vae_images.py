@@ -75,6 +75,15 @@ def test_flops_of_a_decoder_are_those_of_its_convolutions() -> None:
     assert counter.total == 3 * 2 * area * (5 * w + 2 * 9 * w * w + 9 * w * 4)
 
 
+def test_compiled_training_is_uncompiled_where_flops_are_counted() -> None:
+    data = blobs()
+    plain, fast = build(data.info), build(data.info, compile=True)
+    spent = [train(model, data, "12step").ledger.total.flop for model in (plain, fast)]
+    assert spent[0] == spent[1] > 0
+    state = plain.state_dict()
+    assert all(torch.equal(state[key], now) for key, now in fast.state_dict().items())
+
+
 def test_an_interrupted_training_ends_in_the_same_bits() -> None:
     data = blobs()
     whole = build(data.info)
