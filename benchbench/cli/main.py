@@ -12,8 +12,10 @@ import click
 
 from benchbench import __version__
 from benchbench.api.errors import BenchError, nearest
+from benchbench.cli.check import check
 from benchbench.cli.doctor import doctor
 from benchbench.cli.listing import list_command
+from benchbench.cli.new import new
 from benchbench.cli.run import run
 from benchbench.cli.table import table
 
@@ -42,10 +44,11 @@ def bench() -> None:
     \b
     bench run --models ldm,vae,gan      train, measure, print a table
     bench list                          models, data sets, metrics, plugins
+    bench new NAME, bench check NAME    a plugin to begin with, and whether it keeps the contract
     """
 
 
-for command in (run, table, list_command, doctor):
+for command in (run, table, list_command, new, check, doctor):
     bench.add_command(command)
 
 

@@ -50,7 +50,7 @@ def capabilities(subject: Subject) -> None:
                 f"{' and '.join(lacking)}",
             )
         else:
-            found = subject.overrides(capability)
+            found = subject.overrides(capability)  # type: ignore[arg-type]
             ensure(
                 not found,
                 f"the class defines {' and '.join(found)}, but the spec does not declare "
