@@ -92,6 +92,15 @@ _FROM_FILES = (
         reference="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
     ),
     DatasetSpec(
+        name="pulse",
+        kind="signal",
+        shape=(1, 64),
+        implementation="benchbench.data.pulse:load_pulse",
+        where="benchbench.data.pulse:where_pulse",
+        summary="windows of 1.28 s of a recorded pulse at 50 Hz; splits share no value",
+        reference="van Gent et al., HeartPy, 2019 (recording, MIT licence)",
+    ),
+    DatasetSpec(
         name="folder",
         kind="image",
         shape=(3, 32, 32),
@@ -108,5 +117,5 @@ _FROM_FILES = (
 
 @hookimpl
 def bench_datasets() -> list[DatasetSpec]:
-    """Mixtures of Gaussians, digits that come with scikit-learn, and real images."""
+    """Mixtures of Gaussians, digits that come with scikit-learn, real images and a signal."""
     return [*_BUILT_IN, *_FROM_FILES]
