@@ -1,4 +1,4 @@
-"""Empty figures of an exact size in pixels, rasters of images, and PNG files that never differ.
+"""Empty figures of an exact size in pixels, rasters of images, and files that never differ.
 
 Figures are matplotlib's own objects on the Agg backend: pyplot's global state is left alone.
 """
@@ -16,9 +16,10 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from benchbench.report.renderers.escape import clean
+from benchbench.report.vector import to_pdf, to_svg
 from benchbench.store.files import write_bytes_atomic
 
-__all__ = ["blank", "box", "plain", "save", "show", "tile"]
+__all__ = ["blank", "box", "plain", "publish", "save", "show", "tile"]
 
 DPI = 100
 GAP = 2
@@ -45,6 +46,13 @@ def save(figure: Figure, path: Path) -> None:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     write_bytes_atomic(path, buffer.getvalue())
+
+
+def publish(figure: Figure, path: Path) -> None:
+    """Write the figure as PNG at this path, and beside it as SVG and PDF for a paper."""
+    save(figure, path)
+    write_bytes_atomic(path.with_suffix(".svg"), to_svg(figure))
+    write_bytes_atomic(path.with_suffix(".pdf"), to_pdf(figure))
 
 
 def tile(images: ArrayLike, columns: int, scale: int) -> NDArray[np.float64]:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from benchbench.api import ScoreSpec
 from benchbench.api.names import file_name, short_label, slug
-from benchbench.report.canvas import blank, box, plain, save
+from benchbench.report.canvas import blank, box, plain, publish
 from benchbench.report.rows import label_of
 from benchbench.report.styles import Style
 from benchbench.report.tree import RowKey
@@ -25,10 +26,12 @@ from benchbench.store.scores import CONTROL_MODEL, REFERENCE_MODEL
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["budget_curves", "draw_curves"]
+__all__ = ["budget_curves", "budget_figure", "draw_curves", "watched"]
 
 _COLUMNS, _PANEL, _HIGH, _BETWEEN, _EDGE = 3, 280, 200, 78, 64
 _HEAD, _FOOT = 84, 76
+_KEY = 130
+"""Pixels that an entry of the legend takes."""
 _LOG_RANGE = 30.0
 
 
@@ -58,37 +61,69 @@ def budget_curves(
     """Draw the curves of one data set and budget; the names of the scores drawn.
 
     scores: rows of the score frame, whatever their fraction. styles: by row label.
-    Lines are means over seeds, bands reach from the least to the largest, the dashed line is
-    held-out data. Nothing is written where no score was taken on the way.
+    Nothing is written where no score was taken on the way.
     """
-    done = scores[(scores.status == "done") & scores.value.notna()]
-    taken = done[(done.at_fraction < 1) & (done.model != REFERENCE_MODEL)]
-    names = [n for n in specs if n in set(taken.metric) and specs[n].direction != "none"]
-    if not names:
-        return []
+    names = watched(scores, specs)
+    if names:
+        publish(budget_figure(scores, names, specs, styles, title), path)
+    return names
+
+
+def watched(scores: pd.DataFrame, specs: Mapping[str, ScoreSpec]) -> list[str]:
+    """The scores with a better side that were taken on the way."""
+    taken = set(_on_the_way(_done(scores)).metric)
+    return [n for n in specs if n in taken and specs[n].direction != "none"]
+
+
+def budget_figure(
+    scores: pd.DataFrame,
+    names: Sequence[str],
+    specs: Mapping[str, ScoreSpec],
+    styles: Mapping[str, Style],
+    title: str = "",
+) -> Figure:
+    """A panel for each named score; without a title no room is left for one.
+
+    Lines are means over seeds, bands reach from the least to the largest, the dashed line is
+    held-out data.
+    """
+    done = _done(scores)
+    head = _HEAD if title else _HEAD - 50
     width = _EDGE + min(len(names), _COLUMNS) * (_PANEL + _BETWEEN)
-    height = _HEAD + math.ceil(len(names) / _COLUMNS) * (_HIGH + _BETWEEN) + _FOOT - _BETWEEN
+    columns = min(6, max(1, width // _KEY))
+    foot = _FOOT if title else 52 + 18 * math.ceil(len(styles) / columns)
+    height = head + math.ceil(len(names) / _COLUMNS) * (_HIGH + _BETWEEN) + foot - _BETWEEN
     figure = blank(width, height)
     labels: list[str] = []
     for place, name in enumerate(names):
         left = _EDGE + (place % _COLUMNS) * (_PANEL + _BETWEEN)
-        top = _HEAD + (place // _COLUMNS) * (_HIGH + _BETWEEN)
+        top = head + (place // _COLUMNS) * (_HIGH + _BETWEEN)
         axes = box(figure, left, top, _PANEL, _HIGH)
-        labels = _panel(axes, done[done.metric == name], taken, specs[name], styles)
+        here = done[done.metric == name]
+        labels = _panel(axes, here, _on_the_way(done), specs[name], styles)
     handles = axes.get_legend_handles_labels()[0][: len(labels)]
-    figure.text(0.5, 1 - 8 / height, plain(title), ha="center", va="top", fontsize=12)
-    note = "lines: mean over seeds; bands: least to largest; dashed: held-out data"
-    figure.text(0.5, 1 - 30 / height, note, ha="center", va="top", fontsize=8.5, color="#555555")
+    if title:
+        figure.text(0.5, 1 - 8 / height, plain(title), ha="center", va="top", fontsize=12)
+        said = "lines: mean over seeds; bands: least to largest; dashed: held-out data"
+        look: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": 8.5, "color": "#555555"}
+        figure.text(0.5, 1 - 30 / height, said, **look)
     figure.legend(
         handles,
         [plain(label) for label in labels],
         loc="lower center",
-        ncols=min(len(labels), 6),
+        ncols=min(len(labels), columns),
         frameon=False,
         fontsize=8.5,
     )
-    save(figure, path)
-    return names
+    return figure
+
+
+def _done(scores: pd.DataFrame) -> pd.DataFrame:
+    return scores[(scores.status == "done") & scores.value.notna()]
+
+
+def _on_the_way(done: pd.DataFrame) -> pd.DataFrame:
+    return done[(done.at_fraction < 1) & (done.model != REFERENCE_MODEL)]
 
 
 def _panel(
@@ -103,8 +138,8 @@ def _panel(
         label_of(RowKey(*key))
         for key in models[list(RowKey._fields)].itertuples(index=False, name=None)
     ]
-    watched = taken[list(RowKey._fields)].drop_duplicates().itertuples(index=False, name=None)
-    labels = [label_of(RowKey(*key)) for key in watched]
+    keys = taken[list(RowKey._fields)].drop_duplicates().itertuples(index=False, name=None)
+    labels = [label_of(RowKey(*key)) for key in keys]
     for label in labels:
         style = styles[label]
         sns.lineplot(

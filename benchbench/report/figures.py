@@ -1,4 +1,4 @@
-"""Figures of samples as PNG: image grids, scatter plots over the true modes, side by side.
+"""Figures of samples: image grids, scatter plots over the true modes, side by side.
 
 Arrays are numpy arrays or CPU tensors. The same input gives the same bytes. Importing this module
 loads matplotlib.
@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
+from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from benchbench.report.canvas import blank, box, plain, save, show, tile
+from benchbench.report.canvas import blank, box, plain, publish, save, show, tile
 from benchbench.report.styles import REAL, Style, model_styles
 
-__all__ = ["comparison", "mode_scatter", "sample_grid"]
+__all__ = ["comparison", "mode_figure", "mode_scatter", "sample_grid"]
 
 _TITLE = 28
 _MARGIN = 8
@@ -62,18 +63,25 @@ def mode_scatter(
     A mode is missed when no sample lies within 3 sigma of it. What lies outside the frame round
     the modes is counted in the title.
     """
+    figure, said = mode_figure(samples, centres, sigma, style, side=506)
+    figure.axes[0].set_title(plain(f"{title}: {said}" if title else said), fontsize=11)
+    save(figure, path)
+
+
+def mode_figure(
+    samples: ArrayLike, centres: ArrayLike, sigma: float, style: Style = _DEFAULT, side: int = 300
+) -> tuple[Figure, str]:
+    """The same without a title, its axes `side` pixels wide; and what there is to say of it."""
     x, c = _points(samples), _points(centres)
-    figure = blank(560, 600)
-    axes = box(figure, 44, 46, 506, 506)
+    figure = blank(side + 54, side + 94)
+    axes = box(figure, 44, 46, side, side)
     missed = _draw_modes(axes, x, c, sigma, style)
     left, right, bottom, top = limits = _limits(c, 6 * sigma)
     axes.set(xlim=(left, right), ylim=(bottom, top))
     axes.tick_params(labelsize=9)
     outside = int((~_inside(x, limits)).sum())
-    found = f"{len(c) - missed} of {len(c)} modes, n = {len(x):,}"
-    found += f", {outside:,} outside" if outside else ""
-    axes.set_title(plain(f"{title}: {found}" if title else found), fontsize=11)
-    save(figure, path)
+    said = f"{len(c) - missed} of {len(c)} modes, n = {len(x):,}"
+    return figure, said + (f", {outside:,} outside" if outside else "")
 
 
 def comparison(
@@ -115,7 +123,7 @@ def comparison(
         axes.set_title(plain(text), fontsize=min(10, 420 / len(text)), color=style.colour)
     if title:
         figure.text(0.5, 1 - 12 / total, plain(title), ha="center", va="top", fontsize=13)
-    save(figure, path)
+    publish(figure, path)
 
 
 def _scatter_panel(
@@ -128,7 +136,7 @@ def _scatter_panel(
     """Draw points x (n, 2); returns what the panel's title says of modes."""
     said = ""
     if modes is None:
-        axes.scatter(x[:, 0], x[:, 1], s=2, color=style.colour, alpha=0.5, linewidths=0)
+        axes.scatter(x[:, 0], x[:, 1], s=2, **_dots(style))
     else:
         centres = _points(modes[0])
         missed = _draw_modes(axes, x, centres, modes[1], style)
@@ -144,7 +152,7 @@ def _draw_modes(
 ) -> int:
     """Scatter x (n, 2) over circles of 3 sigma round centres (m, 2); returns how many it missed."""
     size = max(0.4, min(6.0, 6_000 / max(1, len(x))))
-    axes.scatter(x[:, 0], x[:, 1], s=size, color=style.colour, alpha=0.5, linewidths=0, zorder=2)
+    axes.scatter(x[:, 0], x[:, 1], s=size, zorder=2, **_dots(style))
     distance = np.linalg.norm(x[:, None] - centres[None], axis=2)
     hit = (distance <= 3 * sigma).any(axis=0)
     for found, colour, width in ((True, "#444444", 0.8), (False, _MISSED, 1.6)):
@@ -166,6 +174,11 @@ def _draw_modes(
     gone = centres[~hit]
     axes.scatter(gone[:, 0], gone[:, 1], marker="x", s=50, color=_MISSED, linewidths=1.8, zorder=4)
     return len(gone)
+
+
+def _dots(style: Style) -> dict[str, Any]:
+    """How a cloud of samples is drawn; thousands of dots stay an image in a vector figure."""
+    return {"color": style.colour, "alpha": 0.5, "linewidths": 0, "rasterized": True}
 
 
 def _panel_raster(images: NDArray[Any]) -> NDArray[np.float64]:

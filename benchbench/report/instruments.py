@@ -23,9 +23,23 @@ from benchbench.store.scores import CONTROL_MODEL
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Finding", "check_instruments", "failing", "instrument_lines", "write_instruments"]
+__all__ = [
+    "LEGEND",
+    "Finding",
+    "check_instruments",
+    "failing",
+    "instrument_lines",
+    "instrument_table",
+    "write_instruments",
+]
 
 _REAL = "real"
+LEGEND = (
+    "Each control is drawn four times. A score tells it from real data where all its draws "
+    "are worse than all draws of held-out real data (by chance 1 in 70). Values are means "
+    "over draws. ✓ told apart as declared; ✗ missed; (✓) told apart, not declared; "
+    "· not declared and not told apart; – not measured."
+)
 
 
 @dataclass(frozen=True)
@@ -114,7 +128,7 @@ def instrument_lines(findings: Sequence[Finding]) -> list[str]:
     return lines
 
 
-def _table(findings: Sequence[Finding], dataset: str) -> list[list[str]]:
+def instrument_table(findings: Sequence[Finding], dataset: str) -> list[list[str]]:
     """Head and rows: a row a score; in each cell a sign and the mean value of the control.
 
     ✓ told apart as declared, ✗ missed, (✓) told apart though not declared, · neither, – not
@@ -146,14 +160,9 @@ def write_instruments(findings: Sequence[Finding], folder: Path) -> None:
     """Write instruments.md and instruments.csv, or nothing where there were no controls."""
     if not findings:
         return
-    parts = [
-        "Each control is drawn four times. A score tells it from real data where all its draws "
-        "are worse than all draws of held-out real data (by chance 1 in 70). Values are means "
-        "over draws. ✓ told apart as declared; ✗ missed; (✓) told apart, not declared; "
-        "· not declared and not told apart; – not measured."
-    ]
+    parts = [LEGEND]
     for dataset in dict.fromkeys(f.dataset for f in findings):
-        head, *rows = _table(findings, dataset)
+        head, *rows = instrument_table(findings, dataset)
         rule = [":--", *["--:"] * (len(head) - 1)]
         lines = [[*map(markdown, head)], rule, *([*map(markdown, row)] for row in rows)]
         text = "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -10,12 +10,30 @@ is, so it can't be beaten from below).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from benchbench.report.statistics import difference, holm
 from benchbench.report.tree import Cell, Column, Row
 
-__all__ = ["best_row", "with_bold"]
+__all__ = ["Standing", "best_row", "standing", "with_bold"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Who is ahead in a column, by place among the rows.
+
+    best: the best mean. tied: competing rows that are not told apart from it. allowed: whether
+    bounds and reliability let the best be called best at all.
+    """
+
+    best: int
+    tied: tuple[int, ...]
+    allowed: bool
+
+    @property
+    def supported(self) -> bool:
+        """Whether the seeds support the lead over every other row."""
+        return self.allowed and not self.tied
 
 
 def with_bold(rows: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
@@ -34,6 +52,12 @@ def with_bold(rows: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
 
 def best_row(rows: Sequence[Row], index: int, column: Column) -> int | None:
     """The place of the row whose cell in column `index` is bold, or None."""
+    found = standing(rows, index, column)
+    return found.best if found is not None and found.supported else None
+
+
+def standing(rows: Sequence[Row], index: int, column: Column) -> Standing | None:
+    """Who is ahead in column `index`; None where nothing competes there."""
     direction = column.spec.direction
     if direction == "none" or column.group == "spend":
         return None
@@ -44,10 +68,9 @@ def best_row(rows: Sequence[Row], index: int, column: Column) -> int | None:
         return None
     sign = 1.0 if direction == "max" else -1.0
     best, *others = sorted(places, key=lambda i: -sign * (rows[i].cells[index].value or 0.0))
-    if not _may_lead(rows[best].cells[index], [rows[i].cells[index] for i in others], direction):
-        return None
-    p_values = [_p_value(rows[best], rows[i], index) for i in others]
-    return best if all(holm(p_values)) else None
+    allowed = _may_lead(rows[best].cells[index], [rows[i].cells[index] for i in others], direction)
+    told = holm([_p_value(rows[best], rows[i], index) for i in others])
+    return Standing(best, tuple(i for i, t in zip(others, told, strict=True) if not t), allowed)
 
 
 def _may_lead(best: Cell, others: Sequence[Cell], direction: str) -> bool:

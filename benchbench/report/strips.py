@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from benchbench.report.canvas import blank, box, plain, save
+from benchbench.report.canvas import blank, box, plain, publish
 from benchbench.report.layout import head_parts
 from benchbench.report.statistics import mean_interval
 from benchbench.report.styles import Style, model_styles
 from benchbench.report.tree import Row, Section
 
-__all__ = ["seed_strip"]
+__all__ = ["seed_strip", "strip_figure", "strip_metrics"]
 
 _COLUMNS = 3
 _PANEL = 310
@@ -42,29 +42,51 @@ def seed_strip(
     Dots are seeds, the bar is the mean with its 95 % interval, the dashed line held-out data.
     Nothing is written where nothing can be drawn.
     """
-    rows = [row for row in section.rows if row.kind != "real"]
+    chosen = strip_metrics(section, metrics)
+    if chosen:
+        publish(strip_figure(section, chosen, styles, section.title), path)
+    return [section.columns[i].spec.name for i in chosen]
+
+
+def strip_metrics(section: Section, metrics: Sequence[str] | None = None) -> list[int]:
+    """The places of the columns that there is something to draw of."""
+    rows = _rows(section)
+    return [i for i in _measured(section, rows) if _wanted(section, rows, i, metrics)]
+
+
+def strip_figure(
+    section: Section,
+    chosen: Sequence[int],
+    styles: Mapping[str, Style] | None = None,
+    title: str = "",
+) -> Figure:
+    """A panel for each chosen column; without a title no room is left for one."""
+    rows = _rows(section)
     looks = styles or model_styles(row.label for row in rows)
-    chosen = [i for i in _measured(section, rows) if _wanted(section, rows, i, metrics)]
-    if not chosen:
-        return []
     columns = min(len(chosen), _COLUMNS)
     margin = 7 * max(len(row.label) for row in rows) + 16
     line = _PANEL_HEAD + _LINE * len(rows) + _PANEL_FOOT
+    head = _HEAD if title else 0
     width = margin + columns * (_PANEL + _BETWEEN)
-    height = _HEAD + math.ceil(len(chosen) / columns) * line
+    height = head + math.ceil(len(chosen) / columns) * line
     figure = blank(width, height)
     for place, index in enumerate(chosen):
         left = margin + (place % columns) * (_PANEL + _BETWEEN)
-        top = _HEAD + (place // columns) * line + _PANEL_HEAD
+        top = head + (place // columns) * line + _PANEL_HEAD
         axes = box(figure, left, top, _PANEL, _LINE * len(rows))
         _panel(axes, section, rows, index, looks)
         if place % columns:
             axes.set_yticklabels([])
-    figure.text(0.5, 1 - 8 / height, plain(section.title), ha="center", va="top", fontsize=12)
-    legend = "dots: seeds; bar: mean and 95 % interval; dashed: held-out data"
-    figure.text(0.5, 1 - 32 / height, legend, ha="center", va="top", fontsize=8.5, color="#555555")
-    save(figure, path)
-    return [section.columns[i].spec.name for i in chosen]
+    if title:
+        figure.text(0.5, 1 - 8 / height, plain(title), ha="center", va="top", fontsize=12)
+        legend = "dots: seeds; bar: mean and 95 % interval; dashed: held-out data"
+        look: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": 8.5, "color": "#555555"}
+        figure.text(0.5, 1 - 32 / height, legend, **look)
+    return figure
+
+
+def _rows(section: Section) -> list[Row]:
+    return [row for row in section.rows if row.kind != "real"]
 
 
 def _measured(section: Section, rows: Sequence[Row]) -> Iterator[int]:
@@ -90,39 +112,30 @@ def _values(rows: Sequence[Row], index: int) -> list[float]:
 def _panel(
     axes: Axes, section: Section, rows: Sequence[Row], index: int, looks: Mapping[str, Style]
 ) -> None:
-    order = [row.label for row in rows]
     scale = 10.0 ** section.columns[index].power
     finite = [v / scale for v in _values(rows, index) if math.isfinite(v)]
     if min(finite) > 0 and max(finite) > _LOG_RANGE * min(finite):
         axes.set_xscale("log")
-    for row in rows:
+    for place, row in enumerate(rows):
         values = [v / scale for v in row.cells[index].values.values() if math.isfinite(v)]
         if not values:
             continue
-        dots = pd.DataFrame({"value": values, "row": row.label})
         style = looks[row.label]
-        shared = {"x": "value", "y": "row", "order": order, "ax": axes, "color": style.colour}
-        sns.pointplot(
-            dots,
-            **shared,
-            estimator=_mean,
-            errorbar=_interval,
-            markers="|",
-            markersize=15,
-            linestyle="none",
-            capsize=0.3,
-            err_kws={"linewidth": 1.2},
-        )
-        sns.stripplot(
-            dots,
-            **shared,
+        mean = mean_interval(values)
+        reach = [] if mean.low is None or mean.high is None else [mean.low, mean.high]
+        bar: dict[str, Any] = {"color": style.colour, "linewidth": 1.2, "markersize": 9}
+        axes.plot(reach, [place] * len(reach), marker="|", **bar)
+        axes.plot([mean.mean], [place], marker="|", **(bar | {"markersize": 16}))
+        dots: dict[str, Any] = {"markersize": 6, "alpha": 0.75, "linestyle": "none"}
+        axes.plot(
+            values,
+            [place] * len(values),
             marker=style.marker,
-            jitter=False,
-            size=6,
-            alpha=0.75,
-            edgecolor="white",
-            linewidth=0.6,
+            color=style.colour,
+            markeredgecolor="white",
+            markeredgewidth=0.6,
             zorder=5,
+            **dots,
         )
     _finish(axes, section, index, scale)
 
@@ -147,14 +160,3 @@ def _finish(axes: Axes, section: Section, index: int, scale: float) -> None:
     axes.set_axisbelow(True)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return mean_interval(list(values)).mean
-
-
-def _interval(values: Sequence[float]) -> tuple[float, float]:
-    found = mean_interval(list(values))
-    if found.low is None or found.high is None:
-        return found.mean, found.mean
-    return found.low, found.high

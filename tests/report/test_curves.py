@@ -54,4 +54,5 @@ def test_nothing_is_written_without_snapshots(tmp_path: Path) -> None:
     draw_curves(scores(()), SPECS, model_styles(["a", "b"]), tmp_path)
     assert list(tmp_path.iterdir()) == []
     draw_curves(scores((0.5,)), SPECS, model_styles(["a", "b"]), tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["budget-toy-100step.png"]
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [f"budget-toy-100step.{kind}" for kind in ("pdf", "png", "svg")]

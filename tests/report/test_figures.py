@@ -126,7 +126,8 @@ def test_strips_are_deterministic(scores: Any, tmp_path: Path) -> None:
     section = scores.add("ldm", "fid", [1.0, 2.0]).add("vae", "fid", [2.0, 2.5]).section()
     for name in ("a.png", "b.png"):
         seed_strip(section, tmp_path / name)
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    for kind in ("png", "svg", "pdf"):
+        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
 
 
 def test_styles_are_distinct_and_follow_the_order_given() -> None:

@@ -132,7 +132,13 @@ def test_latex_is_well_formed(scores: Any) -> None:
         assert {len(re.findall(r"(?<!\\)&", line)) for line in lines} == {len(spec) - 1}
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex")
+def lacks_latex() -> bool:
+    find = shutil.which("kpsewhich")
+    found = find and shutil.which("pdflatex")
+    return not found or subprocess.run([find, "booktabs.sty"], capture_output=True).returncode != 0
+
+
+@pytest.mark.skipif(lacks_latex(), reason="no pdflatex with booktabs")
 def test_latex_compiles_with_booktabs_alone(scores: Any, tmp_path: Path) -> None:
     scores.add(NASTY, "fid", [1.0, 2.0, 3.0]).add("é模", "fid", [7.0, 8.0, 9.0])
     scores.add("[x]", "fid", [1.0]).add("*x", "nll_nats", [1.0], bound="upper")
