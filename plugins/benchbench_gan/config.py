@@ -223,7 +223,7 @@ def _images(height: int, width: int) -> dict[str, Any]:
             "generator_depth": 0,
             "critic_width": 16,
             "critic_depth": 0,
-            "batch_size": 16,
+            "batch_size": 32,
             "lr_generator": 4e-3,
             "lr_critic": 4e-3,
             "ema_decay": 0.995,
