@@ -16,6 +16,9 @@ and after. Upsampling is to nearest neighbours followed by a convolution, which 
 chequerboard ("Deconvolution and Checkerboard Artifacts", Odena et al., 2016); the head has one
 output for each pixel of a 2 × 2 patch ("Real-Time Single Image and Video Super-Resolution Using
 an Efficient Sub-Pixel Convolutional Neural Network", Shi et al., 2016).
+
+Weights are channels_last, and a convolution's output takes that format from them; no activation is
+converted, which torch.func's vmap could not follow.
 """
 
 from __future__ import annotations
@@ -133,8 +136,7 @@ class ConvEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (n, C, H, W) -> (n, out_features)."""
-        h = self.trunk(x.contiguous(memory_format=torch.channels_last))
-        return self.leave(h.flatten(1))
+        return self.leave(self.trunk(x).flatten(1))
 
 
 class ConvDecoder(nn.Module):
@@ -169,5 +171,5 @@ class ConvDecoder(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """z: (n, in_features) -> (n, C, H, W)."""
         h = self.enter(z).unflatten(1, self.start)
-        x = self.trunk(h.contiguous(memory_format=torch.channels_last))
+        x = self.trunk(h)
         return x[..., : self.height, : self.breadth].contiguous()

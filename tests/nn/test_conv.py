@@ -77,3 +77,11 @@ def test_width_and_depth_are_what_they_say() -> None:
     blocks = [m for m in encoder.modules() if isinstance(m, ResidualConv)]
     assert [b.first.in_channels for b in blocks] == [16, 16, 32, 32]
     assert sum(isinstance(m, nn.GroupNorm) for m in encoder.modules()) == 2 * 4 + 1
+
+
+def test_vmap_goes_through() -> None:
+    torch.manual_seed(0)
+    decoder = ConvDecoder(4, (1, 17, 20), width=8, depth=1)
+    z = torch.randn(3, 4, generator=rng())
+    each = torch.func.vmap(lambda row: decoder(row[None])[0])(z)
+    torch.testing.assert_close(each, decoder(z))
