@@ -51,7 +51,7 @@ def plugin_files(name: str, single_file: bool = False) -> dict[Path, str]:
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         undefined=StrictUndefined,
         keep_trailing_newline=False,
-        autoescape=False,  # noqa: S701 - Python and TOML, from a checked name
+        autoescape=False,
     )
     package = _module(name)
     cls = "".join(part.capitalize() for part in package.split("_"))
