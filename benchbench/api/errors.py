@@ -15,9 +15,14 @@ __all__ = [
     "NotAvailable",
     "PluginError",
     "UsageError",
+    "describe",
     "nearest",
+    "one_line",
     "unknown",
 ]
+
+_LONGEST = 600
+"""Characters of a message; of a longer one the middle is left out."""
 
 
 class BenchError(Exception):
@@ -64,3 +69,24 @@ def unknown(what: str, given: str, allowed: Iterable[str], hint: str = "") -> Us
     listed = ", ".join(names) if names else "none"
     tail = f". {hint}" if hint else ""
     return UsageError(f"unknown {what} {given!r}{guess} Allowed: {listed}{tail}")
+
+
+def one_line(text: str) -> str:
+    """Any text as one printable line of bounded length: control characters are written as escapes.
+
+    >>> one_line("a\\n  b\\x1b[2J")
+    'a b\\\\x1b[2J'
+    """
+    flat = " ".join(text[: 4 * _LONGEST].split())
+    plain = "".join(c if c.isprintable() else repr(c)[1:-1] for c in flat)
+    if len(plain) <= _LONGEST and len(text) <= 4 * _LONGEST:
+        return plain
+    return f"{plain[: _LONGEST - 100]} […] {one_line(text[-100:])}"
+
+
+def describe(error: BaseException) -> str:
+    """An error in one line: its own words where they are written for people, else with its type."""
+    text = str(error)
+    if not isinstance(error, BenchError):
+        text = f"{type(error).__name__}: {text}" if text.strip() else type(error).__name__
+    return one_line(text)

@@ -136,12 +136,17 @@ def _execute(
         fresh=options["fresh"],
     )
     output = Output(job, registry)
-    with make_progress(checked.budget) as progress:
+    with job.held():
+        with make_progress(checked.budget) as progress:
 
-        def ended(outcome: Any) -> None:
-            progress.end(outcome)
-            output.refresh(outcome.cell)
+            def ended(outcome: Any) -> None:
+                progress.end(outcome)
+                output.refresh(outcome.cell)
 
-        outcomes = job.execute(progress.event, ended, progress.begin)
-    output.finish()
+            outcomes = job.execute(progress.event, ended, progress.begin, _say_damaged)
+        output.finish()
     return output.exit_code(outcomes)
+
+
+def _say_damaged(line: str) -> None:
+    click.echo(f"damaged  {line}", err=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,19 +12,14 @@ from typing import Any
 import torch
 
 from benchbench import __version__
-from benchbench.api import (
-    Assets,
-    Budget,
-    Diverged,
-    ModelSpec,
-    PluginError,
-)
+from benchbench.api import Assets, Budget, Diverged, ModelSpec, PluginError, UsageError
 from benchbench.api.model import Model
 from benchbench.api.seeding import derive_seed
 from benchbench.registry import Registry, resolve
 from benchbench.runner.checkpoint import load_state, save_state
 from benchbench.runner.measuring import Emit, Measuring
 from benchbench.runner.plan import Cell
+from benchbench.runner.stopping import Stop
 from benchbench.runner.training import CellTraining, Interrupted, fit_model
 from benchbench.store.folder import CellFolder
 from benchbench.store.scores import CONTROL_MODEL, REFERENCE_MODEL
@@ -39,7 +33,7 @@ class CellRun:
     """Runs one cell in this process.
 
     emit: takes JSON-ready events for the progress display.
-    should_stop: asked between steps; True ends the training after a checkpoint.
+    stop: asked between steps; a request ends the training after a checkpoint.
     """
 
     def __init__(
@@ -49,10 +43,10 @@ class CellRun:
         folder: CellFolder,
         assets: Assets,
         emit: Emit,
-        should_stop: Callable[[], bool] = lambda: False,
+        stop: Stop | None = None,
     ) -> None:
         self.cell, self.registry, self.folder = cell, registry, folder
-        self.emit, self.should_stop = emit, should_stop
+        self.emit, self.stop = emit, stop or Stop()
         self.device = torch.device(cell.device)
         self.model: Model | None = None
         self.model_spec: ModelSpec | None = None
@@ -60,6 +54,11 @@ class CellRun:
             self.model_spec = registry.model(cell.model).spec
         self.measuring = Measuring(cell, registry, folder, assets, emit, self.model_spec)
         self.dataset = self.measuring.dataset
+        if cell.data and self.dataset.digest != cell.data:
+            raise UsageError(
+                f"data set {cell.dataset!r} has changed since the plan was made ({cell.data} then, "
+                f"{self.dataset.digest} now); run the same command again"
+            )
         self._snapshots = list(cell.fractions)
 
     def run(self) -> dict[str, Any]:
@@ -76,7 +75,7 @@ class CellRun:
                     return skipped
                 status = self._trained(status)
             began = time.perf_counter()
-            errors = self.measuring.scores(self.model, self.should_stop)
+            errors = self.measuring.scores(self.model, self.stop)
             spent = status.get("measure_seconds", 0.0) + time.perf_counter() - began
             status = {**status, "measure_seconds": spent}
             final = {"status": "error", "reason": errors[0]} if errors else {"status": "done"}
@@ -108,21 +107,26 @@ class CellRun:
                 fit_model(model, training, precision=self.cell.precision)
             model.load_state_dict(load_state(self.folder.model))
             self.model = model.to(self.device).eval()
+            self.folder.checkpoint.unlink(missing_ok=True)
             return status
         if self.folder.checkpoint.is_file():
             training.restore(load_state(self.folder.checkpoint))
-        elif self.folder.log.is_file():
-            self.folder.log.unlink()
+            self.folder.cut_log({phase: spend.step for phase, spend in training.spend.items()})
+        else:
+            self.folder.clear()  # nothing of another training stands beside this one
         began = time.time()
         base = {"provenance": self._provenance(), "cell": asdict(self.cell)}
         self.folder.write_status({**base, "status": "training"})
-        fit_model(model, training, precision=self.cell.precision)
-        self._check_finite(model)
-        save_state(self.folder.model, model.state_dict())
-        self.folder.checkpoint.unlink(missing_ok=True)
-        self.model = model
-        status = {**base, **self._spend(training), "wall_seconds": time.time() - began}
-        self.folder.write_status({**status, "status": "trained"})
+        with self.stop.deferred():
+            fit_model(model, training, precision=self.cell.precision)
+            self._check_finite(model)
+            save_state(self.folder.model, model.state_dict())
+            self.model = model
+            status = {**base, **self._spend(training), "wall_seconds": time.time() - began}
+            status["files"] = self.folder.log_digests()
+            self.folder.write_status({**status, "status": "trained"})
+            # Until the status is on disk, the checkpoint is what a killed cell goes on from.
+            self.folder.checkpoint.unlink(missing_ok=True)
         return status
 
     def _build(self) -> tuple[Model, CellTraining]:
@@ -158,7 +162,7 @@ class CellRun:
             if not self._building.built_in_fit:
                 with self._training.paused():
                     self.measuring.snapshot(self._building, fraction)
-        stop = self.should_stop()
+        stop = self.stop.requested
         if not stop and time.monotonic() - self._saved_at < CHECKPOINT_SECONDS:
             return
         with self._training.paused():

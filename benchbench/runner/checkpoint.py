@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from benchbench.api.errors import BenchError, PluginError
-from benchbench.store.files import write_atomic
+from benchbench.api.tensors import read_tensors, write_tensors
 
 __all__ = ["load_state", "save_state"]
 
@@ -27,23 +25,17 @@ def save_state(path: Path, state: Any) -> None:
     """Write nested state atomically; raises PluginError for a value that is not data."""
     tensors: dict[str, Tensor] = {}
     skeleton = json.dumps(_flatten(state, tensors, "state"))
-    write_atomic(
-        path,
-        lambda temporary: save_file(
-            tensors, temporary, metadata={"format": _FORMAT, "skeleton": skeleton}
-        ),
-    )
+    write_tensors(path, tensors, {"format": _FORMAT, "skeleton": skeleton})
 
 
 def load_state(path: Path, device: torch.device | str = "cpu") -> Any:
     """Read what `save_state` wrote; raises BenchError naming the file where it is damaged."""
+    tensors, about = read_tensors(path)
+    if about.get("format") != _FORMAT:
+        raise BenchError(f"{path} is not a state file of this bench")
     try:
-        with safe_open(path, framework="pt", device=str(device)) as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != _FORMAT:
-                raise BenchError(f"{path} is not a state file of this bench")
-            return _unflatten(json.loads(metadata["skeleton"]), file.get_tensor)
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        return _unflatten(json.loads(about["skeleton"]), lambda name: tensors[name].to(device))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BenchError(f"{path} is damaged: {' '.join(str(error).split())}") from error
 
 

@@ -1,28 +1,37 @@
-"""The local executor: each cell in a process of its own, `jobs` at once, in the plan's order."""
+"""The local executor: each cell in a process of its own, `jobs` at once, in the plan's order.
+
+A worker leads a process group, so that its own children end with it. It ends with this process
+too, by the pipe that each is handed (`benchbench.runner.stopping`).
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, Any
 
+from benchbench.api.errors import one_line
 from benchbench.runner.plan import Cell
+from benchbench.store.files import write_text_atomic
 from benchbench.store.folder import ResultFolder
 
 __all__ = ["LocalExecutor", "Outcome"]
 
 GRACE_SECONDS = 60.0
 """After a request to stop, a worker has this long to write its checkpoint."""
+CLOSE_SECONDS = 5.0
+"""After a worker's end its pipes are read for this long: a child that left its group holds them."""
+TAIL = 4000
+"""Bytes that are kept of what a worker writes to standard error."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +45,29 @@ class Outcome:
 
 @dataclass
 class _Running:
+    """A worker. code: its exit code, or minus a signal's number; peak: its memory in bytes."""
+
     cell: Cell
-    process: subprocess.Popen[str]
-    errors: IO[str]
+    process: subprocess.Popen[bytes]
     began: float = field(default_factory=time.monotonic)
     end: dict[str, Any] | None = None
     timed_out: bool = False
+    tail: bytes = b""
+    code: int | None = None
+    peak: int = 0
+    waiter: threading.Thread | None = None
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the worker alone."""
+        if self.code is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process.pid, number)
+
+    def kill(self) -> None:
+        """End the worker and every process that it started."""
+        if self.code is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
 
 
 class LocalExecutor:
@@ -65,12 +91,15 @@ class LocalExecutor:
         self._events: queue.Queue[tuple[_Running, dict[str, Any] | None]] = queue.Queue()
         self._running: list[_Running] = []
         self._stopping = 0
+        self._stop_at = 0.0
 
     def run(self, cells: Iterable[Cell]) -> list[Outcome]:
-        """Run the cells; after Ctrl-C the running ones write checkpoints and the rest wait."""
+        """Run the cells. After Ctrl-C the running ones write checkpoints and the rest wait; after
+        the second one they are killed."""
         waiting = list(cells)
         outcomes: list[Outcome] = []
         previous = {n: signal.signal(n, self._on_signal) for n in (signal.SIGINT, signal.SIGTERM)}
+        self._lifeline, held = os.pipe()
         try:
             while self._running or (waiting and not self._stopping):
                 while waiting and len(self._running) < self.jobs and not self._stopping:
@@ -80,13 +109,24 @@ class LocalExecutor:
             for number, handler in previous.items():
                 signal.signal(number, handler)
             for running in self._running:
-                running.process.kill()
+                running.kill()
+                if running.waiter is not None:
+                    running.waiter.join(CLOSE_SECONDS)
+            os.close(held)
+            os.close(self._lifeline)
         return outcomes + [Outcome(c, "interrupted", "not begun") for c in waiting]
 
     def _on_signal(self, number: int, _: Any) -> None:
         self._stopping += 1
+        self._stop_at = self._stop_at or time.monotonic()
         for running in self._running:
-            running.process.send_signal(signal.SIGTERM if self._stopping == 1 else signal.SIGKILL)
+            self._tell(running)
+
+    def _tell(self, running: _Running) -> None:
+        if self._stopping == 1:
+            running.signal(signal.SIGTERM)
+        elif self._stopping:
+            running.kill()
 
     def _start(self, cell: Cell) -> None:
         threads = str(cell.threads)
@@ -98,37 +138,54 @@ class LocalExecutor:
             "PYTHONUNBUFFERED": "1",
         }
         command = [sys.executable, "-m", "benchbench.runner.worker"]
-        errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         process = subprocess.Popen(
-            [*command, str(self.folder.path), cell.key],
+            [*command, str(self.folder.path), cell.key, str(self._lifeline)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
+            stderr=subprocess.PIPE,
             env=environment,
+            pass_fds=[self._lifeline],
             start_new_session=True,  # Ctrl-C reaches the parent alone, which asks its workers
         )
-        running = _Running(cell, process, errors)
+        running = _Running(cell, process)
         self._running.append(running)
+        running.waiter = threading.Thread(target=self._wait, args=(running,), daemon=True)
+        running.waiter.start()
+        self._tell(running)  # a signal may have come while it was starting
         self.on_event(cell, {"event": "start"})
-        threading.Thread(target=self._read, args=(running,), daemon=True).start()
 
-    def _read(self, running: _Running) -> None:
-        assert running.process.stdout is not None
-        for line in running.process.stdout:
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue
-            self._events.put((running, event))
-        running.process.wait()
+    def _wait(self, running: _Running) -> None:
+        """Follow one worker to its end, then end what it has left running."""
+        readers = [
+            threading.Thread(target=read, args=(running, stream), daemon=True)
+            for read, stream in (
+                (self._read_events, running.process.stdout),
+                (_read_tail, running.process.stderr),
+            )
+        ]
+        for reader in readers:
+            reader.start()
+        _, status, usage = os.wait4(running.process.pid, 0)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(running.process.pid, signal.SIGKILL)
+        running.peak = usage.ru_maxrss * 1024
+        running.code = running.process.returncode = os.waitstatus_to_exitcode(status)
+        for reader in readers:
+            reader.join(CLOSE_SECONDS)
         self._events.put((running, None))
 
+    def _read_events(self, running: _Running, stream: IO[bytes]) -> None:
+        for line in stream:
+            with contextlib.suppress(ValueError):
+                event = json.loads(line)
+                if isinstance(event, dict) and isinstance(event.get("event"), str):
+                    self._events.put((running, event))
+
     def _pump(self, outcomes: list[Outcome]) -> None:
+        self._check_time()
         try:
             running, event = self._events.get(timeout=0.5)
         except queue.Empty:
-            self._check_time()
             return
         if event is None:
             self._running.remove(running)
@@ -139,34 +196,52 @@ class LocalExecutor:
             running.end = event
         else:
             self.on_event(running.cell, event)
-        self._check_time()
 
     def _check_time(self) -> None:
+        now = time.monotonic()
+        over = self._stopping == 1 and now - self._stop_at > GRACE_SECONDS
         for running in self._running:
-            if self.timeout is not None and time.monotonic() - running.began > self.timeout:
-                running.timed_out = True
-                running.process.kill()
+            if self.timeout is not None and now - running.began > self.timeout:
+                running.timed_out = running.timed_out or running.code is None
+                running.kill()
+            elif over:
+                running.kill()
 
     def _outcome(self, running: _Running) -> Outcome:
         """The worker's own word, or what its exit tells; the latter goes into cell.json."""
-        running.errors.seek(0)
-        tail = running.errors.read()[-4000:].strip()
-        running.errors.close()
         if running.end is not None:
             return Outcome(running.cell, running.end["status"], running.end["reason"])
-        code = running.process.returncode
-        if running.timed_out:
-            status, reason = "timeout", f"took longer than {self.timeout:g} s"
-        elif self._stopping:
-            status, reason = "interrupted", "stopped by the user"
-        elif code < 0:
-            status, reason = "error", f"its process was ended by {signal.Signals(-code).name}"
-        else:
-            last = tail.splitlines()[-1] if tail else "no message"
-            status, reason = "error", f"its process exited with code {code}: {last}"
+        tail = running.tail.decode("utf-8", "backslashreplace").strip()
+        status, reason = self._reason(running, tail)
         files = self.folder.cell(running.cell.folder)
-        files.path.mkdir(parents=True, exist_ok=True)
         if tail:
-            Path(files.path / "error.txt").write_text(tail + "\n", encoding="utf-8")
+            write_text_atomic(files.path / "error.txt", tail + "\n")
         files.write_status({**files.status(), "status": status, "reason": reason})
         return Outcome(running.cell, status, reason)
+
+    def _reason(self, running: _Running, tail: str) -> tuple[str, str]:
+        assert running.code is not None
+        if running.timed_out:
+            return "timeout", f"took longer than {self.timeout:g} s"
+        if self._stopping:
+            return "interrupted", "stopped by the user"
+        if running.code < 0:
+            reason = f"its process was ended by {_signal_name(-running.code)}"
+            if running.code == -signal.SIGKILL:
+                peak = f"{running.peak / 2**30:.1f} GiB"
+                reason += f", as the system does when memory runs out; it had used {peak}"
+            return "error", reason
+        last = one_line(tail.splitlines()[-1]) if tail else "no message"
+        return "error", f"its process exited with code {running.code}: {last}"
+
+
+def _read_tail(running: _Running, stream: IO[bytes]) -> None:
+    while chunk := os.read(stream.fileno(), 1 << 16):
+        running.tail = (running.tail + chunk)[-TAIL:]
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from benchbench.api import (
     Assets,
-    BenchError,
     Diverged,
     MetricSpec,
     ModelSpec,
@@ -25,6 +24,7 @@ from benchbench.api import (
     UsageError,
 )
 from benchbench.api.data import Dataset
+from benchbench.api.errors import describe
 from benchbench.api.evaluation import Extractor
 from benchbench.api.model import Model
 from benchbench.api.seeding import derive_seed
@@ -93,6 +93,8 @@ class Measuring:
                 self.folder.add_scores(self.cell.score_key(variant, metric), rows)
             seconds = time.perf_counter() - began
             self.emit({"event": "measured", "metric": metric.name, "seconds": seconds})
+        if not errors:
+            self._keep_missing_samples(model)
         return errors
 
     def snapshot(self, model: Model, fraction: float) -> None:
@@ -150,9 +152,7 @@ class Measuring:
         except Diverged:
             raise
         except Exception as error:
-            known = isinstance(error, BenchError)
-            text = str(error) if known else f"{type(error).__name__}: {error}"
-            reason = f"{metric.name}: {' '.join(text.split())}"
+            reason = f"{metric.name}: {describe(error)}"
             return empty_scores(spec, "error", reason), reason
 
     def _evaluation(self, model: Model | None, variant: Variant) -> SampleEvaluation:
@@ -189,6 +189,15 @@ class Measuring:
                 )
             self._extractors[wanted.name] = found
         return self._extractors[wanted.name]
+
+    def _keep_missing_samples(self, model: Model | None) -> None:
+        """Make the samples again whose file was removed, or was found damaged."""
+        stored = self.folder.scores()
+        for variant, metric, spec in units(self.cell, self.registry):
+            rows = stored.get(self.cell.score_key(variant, metric), [])
+            scored = spec.of_samples and any(row["status"] == "done" for row in rows)
+            if scored and not self.folder.samples(variant.label).is_file():
+                self._keep_samples(variant, self._evaluation(model, variant))
 
     def _keep_samples(self, variant: Variant, evaluation: SampleEvaluation) -> None:
         """Write the samples that the scores were taken on, once for each way of sampling."""

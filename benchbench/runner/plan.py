@@ -67,6 +67,7 @@ class Cell:
         or `CONTROL_MODEL` for controls (no training; the seed counts draws).
     fractions: parts of the budget after which the model is scored on the way.
     extractor, reader: the feature map and the data set's own extractor, which reads its labels.
+    data: the digest of the data set; "" in plans that don't state it.
     """
 
     dataset: str
@@ -85,6 +86,7 @@ class Cell:
     extractor: NamedHash
     reader: NamedHash
     key: str
+    data: str = ""
 
     @property
     def folder(self) -> Path:
@@ -178,8 +180,8 @@ class Plan:
             return cls(**{**saved, **lists, "assets": assets})
         except (KeyError, TypeError, AttributeError) as error:
             raise BenchError(
-                f"plan.json is damaged ({type(error).__name__}: {error}); give another --out, or "
-                "--fresh to begin again"
+                f"plan.json is no plan of this version ({type(error).__name__}: {error}); give "
+                "another --out, or --fresh to begin again"
             ) from error
 
 
@@ -313,6 +315,7 @@ def _reference_cell(dataset: str, fact: _Facts, common: _Common) -> Cell:
         extractor=fact.extractor,
         reader=fact.reader,
         key=_digest(["held-out", fact.digest, common.machine]),
+        data=fact.digest,
     )
 
 
@@ -359,6 +362,7 @@ def _model_cell(
         extractor=fact.extractor,
         reader=fact.reader,
         key=_digest(training),
+        data=fact.digest,
     )
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
 from benchbench.api import UsageError
+from benchbench.api.files import remove_leftovers
 from benchbench.registry import Registry
 from benchbench.runner.local import LocalExecutor, Outcome
 from benchbench.runner.plan import Cell, Plan
+from benchbench.runner.repair import repair
 from benchbench.runner.scoring import collect_rows, missing
 from benchbench.store.folder import ResultFolder
 
@@ -56,33 +59,53 @@ class Run:
         self.fresh = fresh
         self.whole = plan
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other runs out of the folder; raises UsageError where one is at work there.
+
+        The system gives the lock back when its holder ends, however it does.
+        """
+        self._check_folder()
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        where = repr(str(self.folder.path))
+        lock = FileLock(self.folder.path / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except NotImplementedError:
+            raise UsageError(
+                f"{where} lies on a file system without locks, so a second run there would not be "
+                "noticed; give another --out"
+            ) from None
+        except Timeout:
+            raise UsageError(
+                f"another run is writing to {where}; wait for it, or give another --out"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
     def execute(
         self,
         on_event: Callable[[Cell, dict[str, Any]], None],
         on_end: Callable[[Outcome], None],
         on_begin: Callable[[list[Cell]], None] = lambda cells: None,
+        on_damage: Callable[[str], None] = lambda line: None,
     ) -> list[Outcome]:
-        """Run what is missing of the plan; raises UsageError where another run holds the folder."""
-        self._check_folder()
-        self.folder.path.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(self.folder.path / ".lock", timeout=0):
-                self._write_plan()
-                todo = self.missing_cells()
-                on_begin(todo)
-                executor = LocalExecutor(
-                    self.folder,
-                    jobs=self.jobs,
-                    timeout=self.timeout,
-                    on_event=on_event,
-                    on_end=on_end,
-                )
-                return executor.run(todo)
-        except Timeout:
-            raise UsageError(
-                f"another run is writing to {str(self.folder.path)!r}; wait for it, or give "
-                "another --out"
-            ) from None
+        """Run what is missing of the plan; call it inside `held`.
+
+        on_damage: called with a line for each file that is not what was written.
+        """
+        self._write_plan()
+        self._clean()
+        for line in repair(self.whole.cells, self.folder):
+            on_damage(line)
+        todo = self.missing_cells()
+        on_begin(todo)
+        executor = LocalExecutor(
+            self.folder, jobs=self.jobs, timeout=self.timeout, on_event=on_event, on_end=on_end
+        )
+        return executor.run(todo)
 
     def missing_cells(self) -> list[Cell]:
         """The cells of this plan that lack a score, in the order of the plan."""
@@ -111,6 +134,13 @@ class Run:
                 f"--out {str(path)!r} holds other files and no plan.json; give an empty or a "
                 "result folder"
             )
+
+    def _clean(self) -> None:
+        """Remove the temporary files of writers that were killed."""
+        remove_leftovers(self.folder.path)
+        for folder in self.folder.path.rglob("*"):
+            if folder.is_dir() and not folder.is_symlink():
+                remove_leftovers(folder)
 
     def _write_plan(self) -> None:
         if self.fresh:

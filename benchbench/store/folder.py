@@ -7,25 +7,34 @@ cells/DATASET/MODEL/seed-K-KEY/
     train.jsonl         the training log
     model.safetensors   the trained model; checkpoint.safetensors while it trains
     samples*.safetensors, samples*.png
-scores.csv
+scores.csv              and scores.csv.sha256
+
+JSON and safetensors files carry a checksum; `benchbench.store.damage` says which files of a cell
+are not what was written.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbench.api.errors import BenchError
+from benchbench.api.files import file_digest
 from benchbench.api.names import slug
-from benchbench.store.files import read_json, write_json
+from benchbench.store.files import read_json, write_json, write_text_atomic
 from benchbench.store.scores import frame, write_scores
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["CellFolder", "ResultFolder"]
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.+=,-]{1,80}")
 
 
 class CellFolder:
@@ -36,6 +45,7 @@ class CellFolder:
         self.checkpoint = path / "checkpoint.safetensors"
         self.model = path / "model.safetensors"
         self.log = path / "train.jsonl"
+        self.lock = path / ".lock"
 
     def status(self) -> dict[str, Any]:
         """cell.json, or `{"status": "missing"}`."""
@@ -56,8 +66,13 @@ class CellFolder:
         write_json(self.path / "scores.json", {**self.scores(), key: rows})
 
     def samples(self, variant: str) -> Path:
-        """The generated samples of a variant, safetensors."""
-        return self.path / f"samples{'-' + slug(variant) if variant else ''}.safetensors"
+        """The generated samples of a variant, safetensors; no two variants share a file."""
+        if not variant:
+            return self.path / "samples.safetensors"
+        name = variant
+        if not _PLAIN.fullmatch(variant):
+            name = f"{slug(variant)[:60]}-{hashlib.sha256(variant.encode()).hexdigest()[:8]}"
+        return self.path / f"samples-{name}.safetensors"
 
     def picture(self, variant: str) -> Path:
         """The picture of a variant's samples, PNG."""
@@ -67,6 +82,26 @@ class CellFolder:
         """Add a line to train.jsonl."""
         with self.log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, sort_keys=True) + "\n")
+
+    def cut_log(self, spent: dict[str, int]) -> None:
+        """Keep the lines up to the steps that each phase has spent: those of a checkpoint."""
+        kept = []
+        for text in self.log.read_bytes().splitlines() if self.log.is_file() else ():
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # a line cut by a kill
+                line = json.loads(text)
+                if line["step"] <= spent.get(line["phase"], -1):
+                    kept.append(json.dumps(line, sort_keys=True) + "\n")
+        write_text_atomic(self.log, "".join(kept))
+
+    def log_digests(self) -> dict[str, str]:
+        """What cell.json keeps of the finished training log: its SHA-256."""
+        return {self.log.name: file_digest(self.log)} if self.log.is_file() else {}
+
+    def clear(self) -> None:
+        """Remove what an earlier training has left; the lock stays."""
+        for file in self.path.iterdir() if self.path.is_dir() else ():
+            if file != self.lock and file.is_file():
+                file.unlink()
 
 
 class ResultFolder:
@@ -106,8 +141,11 @@ class ResultFolder:
         return table
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> dict[str, Any]:
     try:
         return read_json(path)
     except ValueError as error:
-        raise BenchError(f"{error}; remove the file to compute it anew") from error
+        raise BenchError(
+            f"{' '.join(str(error).split())}; remove the file, and the same `bench run` goes on "
+            "from the cells that are whole"
+        ) from error

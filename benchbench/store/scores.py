@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Iterable
@@ -9,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbench.api import Score, ScoreSpec
-from benchbench.store.files import write_text_atomic
+from benchbench.api.files import file_digest
+from benchbench.store.files import write_bytes_atomic, write_text_atomic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,25 +131,63 @@ def frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
 
 
 def write_scores(path: Path, table: pd.DataFrame) -> None:
-    """Write scores.csv atomically; numbers keep all their digits."""
+    """Write scores.csv atomically, and its checksum beside it; numbers keep all their digits.
+
+    The checksum is written first, with the one before: whenever writing ends, the file has one
+    of the two.
+    """
     buffer = io.StringIO()
     table.to_csv(buffer, index=False, lineterminator="\n")
-    write_text_atomic(path, buffer.getvalue())
+    content = buffer.getvalue().encode("utf-8")
+    new = hashlib.sha256(content).hexdigest()
+    old = [file_digest(path)] if path.is_file() else []
+    _write_checksums(path, [new, *old])
+    write_bytes_atomic(path, content)
+    _write_checksums(path, [new])
 
 
 def read_scores(path: Path) -> pd.DataFrame:
-    """Read a scores.csv; raises ValueError where its columns are not the documented ones."""
+    """Read a scores.csv.
+
+    Raises ValueError where it is not the file that was written, or its columns are not the
+    documented ones. A file without a checksum beside it is read as it is.
+    """
     import pandas as pd
 
-    table = pd.read_csv(
-        path,
-        dtype=dict.fromkeys(_TEXT, str),
-        keep_default_na=False,
-        na_values={n: [""] for n in ("value", "ci_low", "ci_high", *_INTEGER)},
-    )
-    if tuple(table.columns) != SCORE_COLUMNS:
-        raise ValueError(f"{path} has other columns than a score file: {list(table.columns)}")
-    return _typed(table)
+    checksums = _checksums(path)
+    if checksums.is_file():
+        known = checksums.read_text(encoding="utf-8", errors="replace").split()
+        if file_digest(path) not in known:
+            raise ValueError(
+                f"{path} is damaged or was changed: its SHA-256 is not in {checksums.name}; the "
+                "same `bench run` writes it anew from the cells"
+            )
+    try:
+        table = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(_TEXT, str),
+            keep_default_na=False,
+            na_values={n: [""] for n in ("value", "ci_low", "ci_high", *_INTEGER)},
+        )
+        if tuple(table.columns) != SCORE_COLUMNS:
+            raise ValueError(f"it has other columns than a score file: {list(table.columns)[:30]}")
+        table = _typed(table)
+        for detail in table.detail:
+            if detail:
+                json.loads(detail)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise ValueError(f"{path} is no score file: {' '.join(str(error).split())}") from error
+    return table
+
+
+def _checksums(path: Path) -> Path:
+    """As `sha256sum -c` reads it."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _write_checksums(path: Path, digests: Iterable[str]) -> None:
+    lines = (f"{digest}  {path.name}\n" for digest in dict.fromkeys(digests))
+    write_text_atomic(_checksums(path), "".join(lines))
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:

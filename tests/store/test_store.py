@@ -68,7 +68,7 @@ def test_a_failed_write_leaves_the_old_file(
 
 def test_damaged_json_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text('{"a": ')
-    with pytest.raises(ValueError, match=r"x\.json is not readable"):
+    with pytest.raises(ValueError, match=r"x\.json is damaged: it is not readable"):
         files.read_json(tmp_path / "x.json")
 
 
