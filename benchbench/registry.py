@@ -37,6 +37,7 @@ from benchbench.api import (
 )
 from benchbench.api.config import describe_invalid
 from benchbench.api.names import check_name
+from benchbench.api.specs import version_mismatch
 
 if TYPE_CHECKING:
     from benchbench.api import Dataset, Extractor
@@ -93,7 +94,7 @@ class Registry:
             try:
                 module = point.load()
                 found = _specs_of(module, point.name)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 registry.failures.append(Failure(point.name, owner, _one_line(error)))
                 continue
             registry._add(found, owner, dist.version if dist else "")
@@ -272,10 +273,7 @@ _HOOKS: dict[str, Any] = {
 
 def _check_spec(spec: AnySpec, plugin: str) -> None:
     if spec.api_version != API_VERSION:
-        raise PluginError(
-            f"{spec.name!r} of {plugin!r} is written for API version {spec.api_version}; this "
-            f"bench has version {API_VERSION}"
-        )
+        raise PluginError(f"{spec.name!r} of {plugin!r} {version_mismatch(spec.api_version)}")
     check_name(spec.name, f"a name in plugin {plugin!r}")
     kinds = {spec.kind} if isinstance(spec, DatasetSpec) else set(spec.kinds)
     for kind in kinds - set(KINDS):
@@ -322,7 +320,7 @@ def _specs_of_file(path: Path) -> list[AnySpec]:
             found = [spec_from_functions(module, path)]
     except UsageError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"plugin file {str(path)!r} failed: {_one_line(error)}") from error
     return found
 

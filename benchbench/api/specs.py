@@ -15,6 +15,7 @@ from benchbench.api.names import option_text
 from benchbench.api.score import ScoreSpec
 
 __all__ = [
+    "API_CHANGES",
     "API_VERSION",
     "CAPABILITIES",
     "KINDS",
@@ -24,9 +25,13 @@ __all__ = [
     "Kind",
     "MetricSpec",
     "ModelSpec",
+    "version_mismatch",
 ]
 
 API_VERSION = 1
+
+API_CHANGES: dict[int, str] = {1: "the first version"}
+"""What each version asks of a plugin that was written for the one before it."""
 
 Kind = Literal["points", "image", "signal"]
 """points: (n, d); image: (n, C, H, W); signal: (n, C, T)."""
@@ -156,3 +161,14 @@ class MetricSpec:
     def of_samples(self) -> bool:
         """Whether it is taken of any set of samples, a snapshot's or a control's among them."""
         return self.scope == "variant" and self.needs == "samples"
+
+
+def version_mismatch(version: int) -> str:
+    """Why a plugin of this API version is refused: what changed since, or what to install."""
+    text = f"is written for API version {version}; this bench has version {API_VERSION}"
+    if version > API_VERSION:
+        return f"{text}: install a newer benchbench"
+    changes = "; ".join(
+        f"version {v}: {API_CHANGES[v]}" for v in sorted(API_CHANGES) if v > version
+    )
+    return f"{text}. What changed: {changes}. Adapt it, then set api_version={API_VERSION}"
