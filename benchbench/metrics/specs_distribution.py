@@ -86,6 +86,7 @@ DISTRIBUTION_SPECS: list[MetricSpec] = [
                 digits=5,
                 summary="unbiased squared maximum mean discrepancy under a cubic kernel of "
                 "features; can be negative",
+                catches=("collapsed", "mode-dropper", "noise", "blur"),
             ),
         ),
         features=True,
@@ -107,6 +108,7 @@ DISTRIBUTION_SPECS: list[MetricSpec] = [
                 table=False,
                 summary="FID extrapolated to infinitely many samples; the bias of the reference "
                 "stays",
+                catches=("collapsed", "mode-dropper", "noise", "blur"),
             ),
         ),
         features=True,
@@ -128,6 +130,7 @@ DISTRIBUTION_SPECS: list[MetricSpec] = [
                 digits=2,
                 table=False,
                 summary="effective number of different samples; compare with real data",
+                catches=("collapsed",),
             ),
         ),
         features=True,
@@ -150,6 +153,7 @@ DISTRIBUTION_SPECS: list[MetricSpec] = [
                 table=False,
                 summary="share of bins whose share of samples differs at the 5 % level; 0.05 for "
                 "a perfect sampler",
+                catches=("collapsed", "mode-dropper", "noise"),
             ),
             ScoreSpec(
                 "ndb_holm",
@@ -159,6 +163,7 @@ DISTRIBUTION_SPECS: list[MetricSpec] = [
                 digits=3,
                 table=False,
                 summary="the same with all bins tested together",
+                catches=("collapsed", "noise"),
             ),
         ),
         features=True,
@@ -179,6 +184,7 @@ DISTRIBUTION_SPECS: list[MetricSpec] = [
                 digits=4,
                 table=False,
                 summary="KL(classes read in samples || labels of test data)",
+                catches=("collapsed", "mode-dropper"),
             ),
             ScoreSpec(
                 "class_kl_floor",
@@ -197,6 +203,7 @@ DISTRIBUTION_SPECS: list[MetricSpec] = [
                 digits=3,
                 table=False,
                 summary="least share of a class over its share of test data",
+                catches=("collapsed", "mode-dropper"),
             ),
         ),
         features=True,
@@ -217,6 +224,7 @@ DISTRIBUTION_SPECS: list[MetricSpec] = [
                 table=False,
                 summary="samples farther from their training neighbour than it from its own; 0 "
                 "for copies, compare with real data",
+                catches=("memoriser",),
             ),
             ScoreSpec(
                 "ct",
@@ -227,6 +235,7 @@ DISTRIBUTION_SPECS: list[MetricSpec] = [
                 table=False,
                 summary="z-score of distances to training data against held-out data; far below "
                 "0: copying",
+                catches=("memoriser",),
             ),
         ),
         features=True,

@@ -152,6 +152,7 @@ QUALITY_SPECS: list[MetricSpec] = [
                 digits=1,
                 summary="samples within 3 sigma of a mode; 98.9 for the true distribution in two "
                 "dimensions, so more is not better",
+                catches=("noise", "blur"),
             ),
             ScoreSpec(
                 "mode_width",

@@ -68,14 +68,15 @@ class Finding:
 def check_instruments(scores: pd.DataFrame, specs: Mapping[str, ScoreSpec]) -> list[Finding]:
     """Every finding of a score frame, in the order of data sets and scores; empty without controls.
 
-    Scores without a better side are left out.
+    A score without a better side is checked only for what it declares, and told apart by lying
+    wholly on either side; other scores without a better side are left out.
     """
     rows = scores[scores.model == CONTROL_MODEL]
     found = []
     for dataset in dict.fromkeys(rows.dataset):
         here = rows[rows.dataset == dataset]
         for name in [n for n in specs if n in set(here.metric)]:
-            if specs[name].direction != "none":
+            if specs[name].direction != "none" or specs[name].catches:
                 found += _findings(here[here.metric == name], dataset, specs[name])
     return found
 
@@ -98,7 +99,8 @@ def _findings(rows: pd.DataFrame, dataset: str, spec: ScoreSpec) -> list[Finding
 
 
 def _told(real: Sequence[float], drawn: Sequence[float], spec: ScoreSpec) -> bool:
-    return min(drawn) > max(real) if spec.direction == "min" else max(drawn) < min(real)
+    above, below = min(drawn) > max(real), max(drawn) < min(real)
+    return {"min": above, "max": below, "none": above or below}[spec.direction]
 
 
 def failing(findings: Sequence[Finding]) -> dict[tuple[str, str], list[str]]:
