@@ -16,9 +16,11 @@ __all__ = ["Config", "describe_invalid"]
 
 
 class Config(BaseModel):
-    """Base of every option class: immutable, no unknown keys, hashable by its resolved values."""
+    """Base of every option class: immutable, no unknown keys, finite numbers, hashable by value."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+    )
 
     def changed(self) -> dict[str, Any]:
         """The options that differ from their defaults, in the order of their names.

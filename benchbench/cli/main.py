@@ -5,13 +5,18 @@ Exit codes: 0 all done, 1 some cells failed, 2 bad usage or a broken plugin, 130
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from benchbench import __version__
-from benchbench.api.errors import BenchError, nearest
+from benchbench.api.errors import BenchError, describe, nearest, one_line
 from benchbench.cli.check import check
 from benchbench.cli.doctor import doctor
 from benchbench.cli.listing import list_command
@@ -20,6 +25,9 @@ from benchbench.cli.run import run
 from benchbench.cli.table import table
 
 __all__ = ["bench", "main"]
+
+TRACEBACK = "BENCH_TRACEBACK"
+"""Environment variable: a defect of the bench shows where it happened."""
 
 
 class _Group(click.Group):
@@ -59,24 +67,40 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _guarded(arguments: list[str] | None) -> int:
     try:
-        result: Any = bench.main(args=arguments, prog_name="bench", standalone_mode=False)
+        with _sigterm_interrupts():
+            result: Any = bench.main(args=arguments, prog_name="bench", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)
         return 130
     except click.ClickException as error:
-        click.echo(f"error: {_one_line(error.format_message())}", err=True)
+        click.echo(f"error: {one_line(error.format_message())}", err=True)
         return 2
     except BenchError as error:
-        click.echo(f"error: {_one_line(str(error))}", err=True)
+        click.echo(f"error: {one_line(str(error))}", err=True)
         return 2
     except BrokenPipeError:
         return 1
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        click.echo(f"error: {error.strerror or error}{where}", err=True)
+        click.echo(f"error: {one_line(f'{error.strerror or error}{where}')}", err=True)
+        return 2
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        hint = f"set {TRACEBACK}=1 for the traceback"
+        click.echo(f"error: a defect of the bench: {describe(error)}; {hint}", err=True)
         return 2
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+@contextlib.contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

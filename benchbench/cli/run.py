@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,8 @@ def run(suite: str | None, **options: Any) -> int:
     from benchbench.runner.plan import check_suite
     from benchbench.runner.suite import load_suite
 
+    if options["timeout"] is not None and not math.isfinite(options["timeout"]):
+        raise UsageError(f"--timeout is {options['timeout']}; give a number of seconds")
     base = load_suite(suite or DEFAULT_SUITE)
     wanted = _with_options(base, suite is not None, options)
     registry = Registry.load(wanted.plugins)

@@ -13,6 +13,7 @@ __all__ = ["table"]
 
 @click.command()
 @click.argument("folders", nargs=-1, required=True, metavar="DIR...")
+@click.option("--plugin", "plugins", multiple=True, help="A plugin file whose scores are shown.")
 @click.option(
     "--format",
     "form",
@@ -21,15 +22,19 @@ __all__ = ["table"]
     show_default=True,
     help="What to print.",
 )
-def table(folders: tuple[str, ...], form: str) -> None:
-    """Print the comparison table of result folders, from their scores alone."""
+def table(folders: tuple[str, ...], form: str, plugins: tuple[str, ...]) -> None:
+    """Print the comparison table of result folders, from their scores alone.
+
+    Nothing that a folder names is executed: scores of a plugin file have their labels and decimals
+    where the file is given with --plugin.
+    """
     for folder in folders:
         if not (Path(folder) / "scores.csv").is_file():
             raise UsageError(f"{folder!r} is no result folder: it has no scores.csv")
-    click.echo(_render([Path(folder) for folder in folders], form), nl=False)
+    click.echo(_render([Path(folder) for folder in folders], form, plugins), nl=False)
 
 
-def _render(folders: list[Path], form: str) -> str:
+def _render(folders: list[Path], form: str, plugins: tuple[str, ...]) -> str:
     import pandas as pd
     from rich.console import Console
 
@@ -45,10 +50,8 @@ def _render(folders: list[Path], form: str) -> str:
     except ValueError as error:
         raise UsageError(str(error)) from None
     scores = pd.concat(frames, ignore_index=True).drop_duplicates(list(IDENTITY), keep="last")
-    results = ResultFolder(folders[0])
-    plugins = results.plan().get("plugins", [])
-    registry = Registry.load(path for path in plugins if Path(path).is_file())
-    tables = build_tables(scores, all_specs(registry), results.context())
+    context = ResultFolder(folders[0]).context()
+    tables = build_tables(scores, all_specs(Registry.load(plugins)), context)
     if form != "text":
         return {"md": to_markdown, "latex": to_latex, "csv": to_csv}[form](tables)
     console = Console()

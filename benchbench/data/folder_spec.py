@@ -45,7 +45,7 @@ def folder_instance(spec: DatasetSpec, argument: str, options: FolderOptions) ->
 def _guess(path: Path) -> str:
     try:
         beside = [entry.name for entry in path.parent.iterdir() if entry.is_dir()]
-    except OSError:
+    except (OSError, ValueError):  # a NUL byte
         return f"; {str(path.parent)!r} is no folder either"
     close = nearest(path.name, beside)
     return f"; did you mean {str(path.parent / close)!r}?" if close else ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -204,8 +205,7 @@ def check_suite(suite: Suite, registry: Registry) -> Checked:
         raise UsageError(f"a data set is named twice: {', '.join(names)}")
     if len(set(suite.seeds)) < len(suite.seeds) or min(suite.seeds) < 0:
         raise UsageError(f"seeds must be distinct whole numbers from 0 up, given {suite.seeds}")
-    device = suite.device.partition(":")
-    if device[0] not in ("auto", "cpu", "cuda") or (device[1] and not device[2].isdecimal()):
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,2})?", suite.device):
         from benchbench.api import unknown
 
         raise unknown("device", suite.device, ["auto", "cpu", "cuda", "cuda:0"])

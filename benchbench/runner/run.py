@@ -126,6 +126,8 @@ class Run:
 
     def _check_folder(self) -> None:
         path = self.folder.path
+        if "\0" in str(path):
+            raise UsageError(f"--out {str(path)!r} has a NUL byte; give another folder")
         if path.exists() and not path.is_dir():
             raise UsageError(f"--out {str(path)!r} is a file; give a folder")
         foreign = path.is_dir() and any(path.iterdir()) and not (path / "plan.json").is_file()

@@ -7,16 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from benchbench.api import Config, ModelSpec, UsageError, unknown
 from benchbench.registry import Entry, Registry
-from benchbench.runner.suite import describe_invalid
+from benchbench.runner.plain_yaml import parse_yaml
+from benchbench.runner.suite import MAX_SEED, MAX_SEEDS, describe_invalid
 
 __all__ = ["ModelRun", "Variant", "label", "read_seeds", "select_models", "split_outside_brackets"]
-
-MAX_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -97,9 +95,7 @@ def read_seeds(text: str) -> tuple[int, ...]:
     >>> read_seeds("0-2,7")
     (0, 1, 2, 7)
     """
-    from benchbench.runner.suite import MAX_SEEDS
-
-    seeds: list[int] = []
+    seeds: dict[int, None] = {}
     for part in text.split(","):
         low, dash, high = part.strip().partition("-")
         if not low.isdecimal() or (dash and not high.isdecimal()):
@@ -107,18 +103,21 @@ def read_seeds(text: str) -> tuple[int, ...]:
                 f"seed list {text!r} has {part.strip()!r}; write whole numbers from 0 up, as in "
                 "0,1,2 or 0-4"
             )
-        first, last = int(low), int(high) if dash else int(low)
-        if last > MAX_SEED or last < first or last - first >= MAX_SEEDS:
+        longest = len(str(MAX_SEED))  # Python refuses to read numbers of thousands of digits
+        first, last = int(low[-longest:]), int((high or low)[-longest:])
+        long = max(len(low), len(high)) > longest
+        if long or last > MAX_SEED or last < first or last - first >= MAX_SEEDS:
             raise UsageError(
                 f"seed list {text!r} has {part.strip()!r}; allowed: rising ranges of at most "
                 f"{MAX_SEEDS} seeds up to {MAX_SEED}"
             )
-        seeds += range(first, last + 1)
-    repeated = {seed for seed in seeds if seeds.count(seed) > 1} if len(seeds) <= MAX_SEEDS else {0}
-    if repeated or len(seeds) > MAX_SEEDS:
-        raise UsageError(
-            f"seed list {text!r} repeats a seed or is longer than {MAX_SEEDS}; give each seed once"
-        )
+        repeated = any(seed in seeds for seed in range(first, last + 1))
+        seeds.update(dict.fromkeys(range(first, last + 1)))
+        if repeated or len(seeds) > MAX_SEEDS:
+            raise UsageError(
+                f"seed list {text!r} repeats a seed or is longer than {MAX_SEEDS}; give each seed "
+                "once"
+            )
     return tuple(seeds)
 
 
@@ -175,8 +174,8 @@ def _validated(config: type[Config], options: dict[str, Any], name: str) -> Conf
 def _value(text: str) -> Any:
     """A scalar as YAML reads it; anything else stays text."""
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
+        value = parse_yaml(text)
+    except ValueError:
         return text
     if isinstance(value, str):
         try:

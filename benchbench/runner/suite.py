@@ -11,29 +11,32 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from benchbench.api import UsageError, nearest
 from benchbench.api.config import describe_invalid
+from benchbench.runner.plain_yaml import MAX_BYTES, parse_yaml
 
 __all__ = ["Suite", "describe_invalid", "embedded_suites", "load_suite"]
 
 MAX_SEEDS = 1_000
+MAX_SEED = 2**31 - 1
 
 
 class Suite(BaseModel):
     """A suite as written; `plan.resolve` turns it into cells."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: str = Field("run", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     summary: str = ""
     models: tuple[str, ...] = Field(min_length=1)
     datasets: tuple[str, ...] = Field(min_length=1)
-    seeds: tuple[int, ...] = Field((0,), min_length=1, max_length=MAX_SEEDS)
+    seeds: tuple[Annotated[int, Field(ge=0, le=MAX_SEED)], ...] = Field(
+        (0,), min_length=1, max_length=MAX_SEEDS
+    )
     budget: str = "2e12flop"
     fractions: tuple[float, ...] = Field((), max_length=100)
     ceiling_seconds: float | None = Field(None, gt=0)
@@ -72,15 +75,18 @@ def load_suite(given: str) -> Suite:
     if not path.suffix and given in embedded:
         path = embedded[given]
     if not path.is_file():
-        close = nearest(given, [*embedded, *(str(p) for p in path.parent.glob("*.y*ml"))])
+        beside = (str(p) for p in path.parent.glob("*.y*ml") if p.is_file())
+        close = nearest(given, [*embedded, *beside])
         guess = f"; did you mean {close!r}?" if close else ";"
         raise UsageError(
             f"suite {given!r} is not a file{guess} Embedded suites: {', '.join(embedded)}"
         )
+    if path.stat().st_size > MAX_BYTES:
+        raise UsageError(f"suite {given!r} is larger than {MAX_BYTES:,} bytes; it is no suite file")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise UsageError(f"suite {given!r} is not readable as YAML: {_first(error)}") from None
+        content = parse_yaml(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UsageError(f"suite {given!r} is not readable as YAML: {error}") from None
     if not isinstance(content, dict):
         raise UsageError(f"suite {given!r} holds no mapping of keys to values")
     content.setdefault("name", re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).lstrip("-_.") or "run")
@@ -100,7 +106,3 @@ def _as_mapping(metrics: Any) -> Any:
     if isinstance(metrics, dict):
         return {name: options or {} for name, options in metrics.items()}
     return metrics
-
-
-def _first(error: object) -> str:
-    return " ".join(str(error).split())[:200]
