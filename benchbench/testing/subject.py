@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from benchbench.api import Budget, Capability, Kind, ModelSpec, PluginError
@@ -136,8 +137,12 @@ class Subject:
 
     def build(self, dataset: Dataset, *, seed: int = 0) -> Model:
         """A fresh model with the default options; the seed is that of its initial weights."""
+        try:
+            config = self.spec.config()
+        except ValidationError:
+            raise NotApplicable("config has no valid defaults: see `config_options`") from None
         with settled(seed):
-            return self.model_class(self.spec.config(), dataset.info)
+            return self.model_class(config, dataset.info)
 
     def training(
         self,

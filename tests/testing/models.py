@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 import random
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, PlainSerializer
 from torch import Tensor, nn
 
 from benchbench.api import CAPABILITIES, Config, Model, ModelSpec
@@ -138,9 +138,14 @@ class Undescribed(Config):
     lr: float = 0.05
 
 
-class NotJson(Config):
-    lr: float = Field(0.05, description="learning rate")
-    limit: float = Field(math.inf, description="none")
+class NoDefault(Config):
+    lr: float = Field(description="learning rate")
+
+
+class Rounded(Config):
+    """What JSON keeps of it is another number."""
+
+    lr: Annotated[float, PlainSerializer(round)] = Field(0.05, description="learning rate")
 
 
 class HotterByDefault(Config):
@@ -362,7 +367,8 @@ GOOD = [spec(Plain), spec(Latent, LATENT), spec(Whole, ALL)]
 
 BROKEN: list[tuple[ModelSpec, str]] = [
     (spec(Plain, config=Undescribed), "config_options"),
-    (spec(Plain, config=NotJson), "config_options"),
+    (spec(Plain, config=NoDefault), "config_options"),
+    (spec(Plain, config=Rounded), "config_options"),
     (spec(Hidden), "capabilities"),
     (spec(Plain, frozenset({"log_prob"})), "capabilities"),
     (spec(NeverTrains), "fit"),
