@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from models import BROKEN, GOOD, OnTheProcessor, spec
+from broken import BROKEN, OnTheProcessor
+from models import GOOD, spec
 
 from benchbench.api import ModelSpec
 from benchbench.testing import MODEL_CHECKS, check_model

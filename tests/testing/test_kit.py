@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from models import NeverTrains, Wanders, spec
+from broken import NeverTrains, Wanders
+from models import spec
 
 from benchbench.api import UsageError
 from benchbench.testing import Breach, Check, Kit, NotApplicable, check_model, model_checks
