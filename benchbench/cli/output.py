@@ -41,6 +41,9 @@ class Output:
 
         tables = self._tables()
         pictures = Pictures(self.job.folder, self.job.whole, self.registry)
+        for cell in self.job.whole.cells:
+            if self._lacks_picture(cell):
+                pictures.draw_cell(cell)
         pictures.draw_all(tables)
         figures = self.job.folder.path / "figures"
         draw_curves(self.job.scores(), self.specs, pictures.styles, figures)
@@ -71,6 +74,11 @@ class Output:
             )
             return 130
         return 1 if failed else 0
+
+    def _lacks_picture(self, cell: Cell) -> bool:
+        """Whether a cell's samples have no picture: it was damaged, or the run was killed."""
+        files, labels = self.job.folder.cell(cell.folder), (v.label for v in cell.variants)
+        return any(files.samples(v).is_file() and not files.picture(v).is_file() for v in labels)
 
     def _tables(self) -> Tables:
         scores = self.job.scores()

@@ -1,0 +1,40 @@
+"""Runs that are interrupted and folders that are damaged: `pytest -m faults`.
+
+A part runs in the normal suite. BENCH_FAULTS=long asks for all of it: every write that can fail,
+100 kills, 5,000 mutated inputs, every file damaged in four ways.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from forked import LONG, arguments, bench, quick, warm
+from hypothesis import HealthCheck, settings
+
+_QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+settings.register_profile("normal", max_examples=60, deadline=None, suppress_health_check=_QUIET)
+settings.register_profile("long", max_examples=2_000, deadline=None, suppress_health_check=_QUIET)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test of this folder is marked `faults`."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.faults)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warmed(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The imports of a run, in this process."""
+    settings.load_profile("long" if LONG else "normal")
+    warm(tmp_path_factory.mktemp("warm") / "out")
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory, warmed: None) -> Path:
+    """The result folder of an uninterrupted run of `good`."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    ended = bench(arguments(out), out.parent / "log", quick)
+    assert ended.code == 0, ended.err
+    return out
