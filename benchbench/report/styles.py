@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["REAL", "Style", "model_styles"]
+__all__ = ["COLOURS", "REAL", "Style", "model_styles"]
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F5F00")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F5F00")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 
@@ -34,6 +34,6 @@ def model_styles(labels: Iterable[str]) -> dict[str, Style]:
     """
     distinct = list(dict.fromkeys(labels))
     return {
-        label: Style(_COLOURS[i % len(_COLOURS)], _MARKERS[i % len(_MARKERS)])
+        label: Style(COLOURS[i % len(COLOURS)], _MARKERS[i % len(_MARKERS)])
         for i, label in enumerate(distinct)
     }

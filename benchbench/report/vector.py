@@ -15,6 +15,8 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from benchbench.report.styles import COLOURS
+
 __all__ = ["THEMED", "inline_svg", "to_pdf", "to_svg"]
 
 THEMED = {
@@ -30,6 +32,7 @@ THEMED = {
 RASTER_DPI = 150
 """Of what is rasterised within a vector figure: clouds of thousands of points."""
 
+_MODELS = frozenset(colour.lower() for colour in COLOURS)
 _SVG = "http://www.w3.org/2000/svg"
 _LINK = "{http://www.w3.org/1999/xlink}href"
 _DROPPED = frozenset(["metadata", "style"])
@@ -125,6 +128,13 @@ def _rounded(match: re.Match[str]) -> str:
     return f"{float(match[0]):.2f}".rstrip("0").rstrip(".")
 
 
+def _colour(value: str) -> str:
+    """A model's colour is a variable of its own, so that a page may brighten it on dark ground."""
+    if value in THEMED:
+        return THEMED[value]
+    return f"var(--c-{value[1:]},{value})" if value in _MODELS else value
+
+
 def _themed(style: str) -> str:
     """A style attribute in the page's colours and, for text, its font."""
     parts = []
@@ -134,7 +144,7 @@ def _themed(style: str) -> str:
             size = re.search(r"([\d.]+)px", value)
             parts.append(f"font-size:{size[1] if size else 10}px")
         elif name and not name.startswith("font-"):
-            parts.append(f"{name}:{THEMED.get(value, value)}")
+            parts.append(f"{name}:{_colour(value)}")
         elif name == "font-size":
             parts.append(f"{name}:{value}")
     return ";".join(parts)
