@@ -21,6 +21,7 @@ from benchbench.cli.check import check
 from benchbench.cli.doctor import doctor
 from benchbench.cli.listing import list_command
 from benchbench.cli.new import new
+from benchbench.cli.report import report
 from benchbench.cli.run import run
 from benchbench.cli.table import table
 
@@ -56,7 +57,7 @@ def bench() -> None:
     """
 
 
-for command in (run, table, list_command, new, check, doctor):
+for command in (run, table, report, list_command, new, check, doctor):
     bench.add_command(command)
 
 
