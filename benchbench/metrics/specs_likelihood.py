@@ -50,6 +50,12 @@ class LikelihoodConfig(Config):
         "of the examples whose chain weights are uneven.",
     )
     leapfrog_steps: int = Field(4, ge=1, description="Leapfrog steps of one HMC transition.")
+    simulated_examples: int = Field(
+        16,
+        ge=0,
+        description="Examples drawn from the model itself, on which log p is bounded from both "
+        "sides (bidirectional Monte Carlo); 0: none.",
+    )
     prior_evaluations: int = Field(
         6000,
         ge=64,
@@ -106,6 +112,15 @@ LIKELIHOOD_SPECS: list[MetricSpec] = [
                 digits=4,
                 summary="σ of the observation model in model space, chosen on validation",
             ),
+            ScoreSpec(
+                "bdmc_gap_nats",
+                "nats",
+                "none",
+                table=False,
+                digits=3,
+                summary="upper less lower bound on log p of examples simulated from the model, "
+                "mean; how far nll_nats may be off",
+            ),
         ),
         scope="model",
         # "samples": the held-out row of a data set whose density is known has an exact value too.
@@ -114,6 +129,7 @@ LIKELIHOOD_SPECS: list[MetricSpec] = [
         summary="Log-likelihood of test examples: exact, by importance weights, or by AIS.",
         reference="Wu et al., 'On the Quantitative Analysis of Decoder-Based Generative Models', "
         "2017; Burda et al., 'Importance Weighted Autoencoders', 2016; Neal, 'Annealed Importance "
-        "Sampling', 2001",
+        "Sampling', 2001; Grosse et al., 'Measuring the reliability of MCMC inference with "
+        "bidirectional Monte Carlo', 2016",
     )
 ]

@@ -55,6 +55,13 @@ class FakeEvaluation(Evaluation):
     def extractor_detail(self) -> dict[str, Any]:
         return {}
 
+    @property
+    def reader(self) -> Any:
+        raise NotAvailable("no reader")
+
+    def reader_detail(self) -> dict[str, Any]:
+        return {}
+
     def modes(self, source: Any, n: int) -> tuple[Tensor, Tensor]:
         raise NotAvailable("no modes")
 

@@ -296,5 +296,5 @@ def test_every_score_is_declared() -> None:
     (spec,) = LIKELIHOOD_SPECS
     assert spec.scope == "model" and spec.config is LikelihoodConfig
     declared = {score.name for score in spec.scores}
-    assert declared == {"nll_nats", "nll_bpd", "nelbo_nats", "nll_ess", "nll_sigma"}
+    assert declared == {"nll_nats", "nll_bpd", "nelbo_nats", "nll_ess", "nll_sigma", "bdmc_gap_nats"}
     assert all(field.description for field in LikelihoodConfig.model_fields.values())

@@ -45,7 +45,8 @@ class Schedule:
 class Annealed:
     """log p̂(x) (n,) nats, ESS of the chain weights (n,), mean acceptance, mean step size.
 
-    log_weights: (n, C) of the chains.
+    log_weights: (n, C) of the chains. reverse: (n,) log weight of a chain run backwards from an
+    exact draw, or None.
     """
 
     log_prob: Tensor
@@ -53,6 +54,14 @@ class Annealed:
     log_weights: Tensor
     acceptance: float
     step_size: float
+    reverse: Tensor | None = None
+
+    def upper(self) -> Tensor | None:
+        """log p̂ with the last chain replaced by the reverse one: above log p(x) in expectation."""
+        if self.reverse is None:
+            return None
+        log_weights = torch.cat([self.log_weights[:, :-1], self.reverse[:, None]], 1)
+        return log_weights.logsumexp(1) - math.log(log_weights.shape[1])
 
 
 def annealed_log_prob(
@@ -64,11 +73,16 @@ def annealed_log_prob(
     *,
     sigma: float,
     generator: torch.Generator,
+    exact: Tensor | None = None,
 ) -> Annealed:
-    """AIS for each x (n, D). Step sizes are tuned on chains that are then thrown away."""
+    """AIS for each x (n, D). Step sizes are tuned on chains that are then thrown away.
+
+    exact: draws from p(z | x), (n, d), from which one chain of each example runs back to q;
+        the others then start independently.
+    """
     target = _Bridge(observation, prior, x, proposal, sigma, schedule.leapfrog_steps, generator)
     step_size = _tune(target, schedule.chains)
-    state = target.start(schedule.chains)
+    state = target.start(schedule.chains, independent=exact is not None)
     log_weights = torch.zeros_like(state.log_joint)
     betas = torch.linspace(0, 1, schedule.temperatures + 1, dtype=torch.float64).tolist()
     accepted = []
@@ -83,7 +97,24 @@ def annealed_log_prob(
         log_weights=log_weights,
         acceptance=sum(accepted) / len(accepted) if accepted else 1.0,
         step_size=float(step_size.mean()),
+        reverse=None if exact is None else _reverse(target, exact, betas, step_size),
     )
+
+
+def _reverse(target: _Bridge, exact: Tensor, betas: list[float], step: Tensor) -> Tensor:
+    """Log weights (n,) of paths from the posterior back to q.
+
+    The transitions are reversible, so the path of the forward chain is run through from its end:
+    E 1/w = 1/p(x) (Grosse, Ancha and Roy, "Measuring the reliability of MCMC inference with
+    bidirectional Monte Carlo", 2016).
+    """
+    state = target.at(exact[:, None])
+    total = torch.zeros_like(state.log_joint)
+    for beta, below in itertools.pairwise(reversed(betas)):
+        total = total + (beta - below) * (state.log_joint - state.log_q)
+        if below > 0:
+            state, _ = target.transition(state, below, step)
+    return total[:, 0]
 
 
 def _tune(target: _Bridge, chains: int) -> Tensor:
@@ -146,9 +177,11 @@ class _Bridge:
         self.proposal, self.sigma = proposal, sigma
         self.leapfrog_steps, self.generator = leapfrog_steps, generator
 
-    def start(self, chains: int) -> _State:
-        """Chains drawn from q."""
-        return self._state(self.proposal.sample(chains, generator=self.generator))
+    def start(self, chains: int, *, independent: bool = False) -> _State:
+        """Chains drawn from q; independent: see `Proposal.sample`."""
+        return self.at(
+            self.proposal.sample(chains, generator=self.generator, independent=independent)
+        )
 
     def transition(self, state: _State, beta: float, step: Tensor) -> tuple[_State, Tensor]:
         """One move that leaves f_β invariant; also the mean acceptance of each example, (n,)."""
@@ -163,7 +196,7 @@ class _Bridge:
         for _ in range(self.leapfrog_steps):
             momentum = momentum + 0.5 * step * self.proposal.whiten(slope, component)
             velocity = self.proposal.whiten(momentum, component, back=True)
-            moving = self._state(moving.z + step * velocity)
+            moving = self.at(moving.z + step * velocity)
             value, slope = moving.target(beta, component)
             momentum = momentum + 0.5 * step * self.proposal.whiten(slope, component)
         after = value - 0.5 * momentum.square().sum(-1)
@@ -171,7 +204,8 @@ class _Bridge:
         accept = self._uniform(log_ratio.shape).log() < log_ratio
         return _choose(accept, moving, state), log_ratio.clamp_max(0).exp().mean(1)
 
-    def _state(self, z: Tensor) -> _State:
+    def at(self, z: Tensor) -> _State:
+        """Chains at z (n, C, d)."""
         flat = z.flatten(0, 1)
         x = self.x.repeat_interleave(z.shape[1], 0)
         error, slope = self.observation.error_and_gradient(flat, x)

@@ -19,13 +19,9 @@ import torch
 from torch import Tensor
 
 from benchbench.api import Evaluation, NotAvailable
-from benchbench.metrics.likelihood.ais import Annealed, Schedule, annealed_log_prob
-from benchbench.metrics.likelihood.importance import (
-    Draws,
-    PriorDraws,
-    importance_draws,
-    with_costly_prior,
-)
+from benchbench.metrics.likelihood.estimates import Estimates
+from benchbench.metrics.likelihood.estimators import RELIABLE_ESS, Estimators
+from benchbench.metrics.likelihood.importance import Draws, with_costly_prior
 from benchbench.metrics.likelihood.modes import Modes, find_modes, nearest_starts
 from benchbench.metrics.likelihood.observation import Observation
 from benchbench.metrics.likelihood.priors import MixturePrior
@@ -41,24 +37,26 @@ from benchbench.metrics.specs_likelihood import LikelihoodConfig
 
 __all__ = ["RELIABLE_ESS", "DecoderEstimate", "DecoderLikelihood"]
 
-RELIABLE_ESS = 10.0
 _LATENT_LIMIT = 256  # a Jacobian costs one forward pass for each latent dimension
 _PRIOR_FIT = 8192  # encoded samples of the model behind the stand-in of a costly prior
 _PIECES = 8  # products of a mode and a component of that stand-in, for each example
 _FIRST_STEPS, _KEPT_MODES = 3, 2  # descent from every start, then from the best
 _POOL = 64  # prior draws near x among which starting points are spread
 _SIGMA_ROUNDS, _CORRECTIONS = 8, 6  # refits in σ's search; σ at which a costly prior is asked
-_SLOWER = 4  # times as many temperatures where the weights of the chains are uneven
 _FIRST_SIGMA = 0.05  # at least, where the search for σ starts
 
 
 @dataclass(frozen=True)
 class DecoderEstimate:
-    """log p̂(x) in model space (n,), ESS (n,), σ, and the facts for the score's detail."""
+    """Estimates in model space, σ, and the facts for the score's detail.
 
-    log_prob: Tensor
-    ess: Tensor
+    gap: (m,) upper less lower bound on log p of data simulated from the model, nats; None where
+    the prior has no exact draws.
+    """
+
+    estimates: Estimates
     sigma: float
+    gap: Tensor | None
     detail: dict[str, Any] = field(default_factory=dict)
 
 
@@ -85,7 +83,14 @@ class DecoderLikelihood:
         )
         self.low_dim = self.observation.dim <= config.prior_proposal_dim
         self.prior = self._prior()
-        self.pool = self._prior_draws("pool")
+        self.estimators = Estimators(
+            self.observation,
+            self.prior,
+            config,
+            low_dim=self.low_dim,
+            generator=self._generator,
+        )
+        self.pool = self.estimators.prior_draws("pool")
 
     def run(self, validation: Tensor, test: Tensor) -> DecoderEstimate:
         """Choose σ on validation, estimate on test: both (n, *shape) float32, model space."""
@@ -106,80 +111,57 @@ class DecoderLikelihood:
             "widening": self.config.widening,
         }
         if self.costly:
-            return self._with_costly_prior(x, proposal, choice.sigma, detail)
-        if self.encoded:
-            return self._by_importance(x, proposal, choice.sigma, detail)
-        return self._annealed(x, proposal, choice.sigma, detail)
+            estimates, facts = self._with_costly_prior(x, proposal, choice.sigma)
+        else:
+            estimates, facts = self._estimate(x, proposal, choice.sigma, "test")
+        gap = None if self.costly else self._gap(choice.sigma)
+        return DecoderEstimate(estimates, choice.sigma, gap, detail | facts)
 
     # Estimators
 
-    def _by_importance(
-        self, x: Tensor, proposal: Proposal, sigma: float, detail: dict[str, Any]
-    ) -> DecoderEstimate:
-        draws = self._draws(x, proposal, "test")
-        detail |= {"estimator": "iwae", "importance_samples": self.config.importance_samples}
+    def _estimate(
+        self, x: Tensor, proposal: Proposal, sigma: float, name: str, exact: Tensor | None = None
+    ) -> tuple[Estimates, dict[str, Any]]:
+        """Under N(0, I); exact: posterior draws (n, d), for upper bounds as well."""
+        if not self.encoded:
+            return self.estimators.annealed(x, proposal, sigma, name, exact)
+        facts = {"estimator": "iwae", "importance_samples": self.config.importance_samples}
         if self.low_dim:
-            detail["prior_draws"] = self.config.prior_draws
-        return DecoderEstimate(draws.log_prob(sigma), draws.ess(sigma), sigma, detail)
+            facts["prior_draws"] = self.config.prior_draws
+        return self.estimators.importance(x, proposal, sigma, name, exact), facts
 
     def _with_costly_prior(
-        self, x: Tensor, proposal: Proposal, sigma: float, detail: dict[str, Any]
-    ) -> DecoderEstimate:
+        self, x: Tensor, proposal: Proposal, sigma: float
+    ) -> tuple[Estimates, dict[str, Any]]:
         # All that σ's choice has left over.
         count = max(2, (self.config.prior_evaluations - self.asked) // len(x))
         draws = self._true_prior(self._draws(x, proposal, "test"), sigma, count, "resample/test")
-        detail |= {
+        facts = {
             "estimator": "iwae, surrogate weights resampled" if self.encoded else "importance",
             "importance_samples": self.config.importance_samples,
             "prior_evaluations": self.asked,
             "prior_evaluations_per_example": count,
         }
-        return DecoderEstimate(draws.log_prob(sigma), draws.ess(sigma), sigma, detail)
+        return Estimates.of_draws(draws, sigma), facts
 
-    def _annealed(
-        self, x: Tensor, proposal: Proposal, sigma: float, detail: dict[str, Any]
-    ) -> DecoderEstimate:
-        config = self.config
-        log_prob, ess = torch.zeros(len(x)).double(), torch.zeros(len(x)).double()
-        annealed = torch.ones(len(x), dtype=torch.bool)
-        if self.low_dim:
-            # The pilot decides, fresh draws estimate: picking by the same weights would bias.
-            pilot = self._draws(x, proposal, "pilot").ess(sigma).cpu()
-            annealed = pilot < RELIABLE_ESS
-            draws = self._draws(x, proposal, "test")
-            log_prob, ess = draws.log_prob(sigma).cpu(), draws.ess(sigma).cpu()
-            detail |= {
-                "importance_samples": config.importance_samples,
-                "prior_draws": config.prior_draws,
-            }
-        detail["estimator"] = _mixed_name(int(annealed.sum()), len(x))
-        temperatures = config.temperatures
-        for attempt in range(2):
-            rows = annealed.nonzero().squeeze(1)
-            if not len(rows):
-                break
-            result = annealed_log_prob(
-                self.observation,
-                self.prior,
-                x[rows.to(x.device)],
-                proposal.rows(rows.to(x.device)),
-                Schedule(config.chains, temperatures, config.leapfrog_steps),
-                sigma=sigma,
-                generator=self._generator(f"ais/{attempt}"),
-            )
-            log_prob[rows], ess[rows] = result.log_prob.cpu(), result.ess.cpu()
-            detail |= (
-                _annealing_facts(result, temperatures, config)
-                if attempt == 0
-                else {
-                    "reannealed_n": len(rows),
-                    "reannealed_temperatures": temperatures,
-                }
-            )
-            # Fresh and slower chains for the examples whose weights came out uneven.
-            annealed &= ess < RELIABLE_ESS
-            temperatures *= _SLOWER
-        return DecoderEstimate(log_prob, ess, sigma, detail)
+    def _gap(self, sigma: float) -> Tensor | None:
+        """Upper less lower bound on log p of examples that the model itself makes at σ: (m,).
+
+        z from the prior and x = g(z) + N(0, σ² I), so z is an exact draw from p(z | x). The
+        examples then pass through all that a test example passes, the search for modes included.
+        """
+        n = self.config.simulated_examples
+        if not n:
+            return None
+        generator = self._generator("simulated")
+        z = self.prior.sample(n, generator=generator)
+        noise = torch.randn(n, self.observation.dim, generator=generator, dtype=torch.float64)
+        flat = self.observation.mean(z) + sigma * noise.to(z.device)
+        x = flat.float().unflatten(1, self.evaluation.dataset.info.shape)
+        proposal = self._proposal(self._modes(x, sigma, "simulated"))
+        # The model sees float32; so does the estimate, and z is exact for that x.
+        found, _ = self._estimate(x.flatten(1).double(), proposal, sigma, "simulated", z)
+        return None if found.upper is None else found.upper - found.log_prob
 
     # σ
 
@@ -260,15 +242,7 @@ class DecoderLikelihood:
         return Proposal(modes, self.config.widening)
 
     def _draws(self, x: Tensor, proposal: Proposal, name: str) -> Draws:
-        return importance_draws(
-            self.observation,
-            self.prior,
-            x,
-            proposal,
-            self.config.importance_samples,
-            generator=self._generator(name),
-            shared=self._prior_draws(f"shared/{name}") if self.low_dim else None,
-        )
+        return self.estimators.draws(x, proposal, name)
 
     # Priors
 
@@ -283,14 +257,6 @@ class DecoderLikelihood:
         with torch.no_grad():
             z = torch.cat([self.model.encode(part)[0] for part in x.split(1024)]).double()
         return MixturePrior.fitted(z, generator=self._generator("prior"))
-
-    def _prior_draws(self, name: str) -> PriorDraws:
-        return PriorDraws.of(
-            self.observation,
-            self.prior,
-            self.config.prior_draws,
-            generator=self._generator(name),
-        )
 
     def _true_prior(self, draws: Draws, sigma: float, count: int, name: str) -> Draws:
         def log_prior(z: Tensor) -> Tensor:
@@ -309,22 +275,3 @@ class DecoderLikelihood:
 
     def _generator(self, name: str) -> torch.Generator:
         return self.evaluation.generator(f"likelihood/{name}")
-
-
-def _annealing_facts(
-    result: Annealed, temperatures: int, config: LikelihoodConfig
-) -> dict[str, Any]:
-    return {
-        "annealed_n": len(result.log_prob),
-        "chains": config.chains,
-        "temperatures": temperatures,
-        "leapfrog_steps": config.leapfrog_steps,
-        "hmc_acceptance": result.acceptance,
-        "hmc_step_size": result.step_size,
-    }
-
-
-def _mixed_name(annealed: int, n: int) -> str:
-    if annealed == n:
-        return "ais"
-    return "importance" if annealed == 0 else "importance; ais where a pilot's weights are uneven"

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -22,7 +22,14 @@ from benchbench.metrics.likelihood.observation import Observation, log_normalise
 from benchbench.metrics.likelihood.priors import MixturePrior
 from benchbench.metrics.likelihood.proposals import Proposal, systematic
 
-__all__ = ["Draws", "PriorDraws", "effective_size", "importance_draws", "with_costly_prior"]
+__all__ = [
+    "Draws",
+    "PriorDraws",
+    "effective_size",
+    "importance_draws",
+    "with_costly_prior",
+    "with_exact_draw",
+]
 
 _SHARED_NUMBERS = 500_000  # held at once where shared latents meet every proposal
 
@@ -59,7 +66,8 @@ class Draws:
 
     z: (n, K, d) latents of the proposal; squared: (n, K') errors |x − g(z)|² and log_ratio:
     (n, K') log p(z) − log q(z), K' = K or, with N draws of the prior after them, K + N.
-    dim: D. shared: (N, d) those draws.
+    dim: D. shared: (N, d) those draws. variance: (n,) of log p̂, where it does not follow from
+    the weights alone; at the σ they were made for.
     """
 
     z: Tensor
@@ -67,6 +75,7 @@ class Draws:
     log_ratio: Tensor
     dim: int
     shared: Tensor | None = None
+    variance: Tensor | None = None
 
     def log_weights(self, sigma: float) -> Tensor:
         """log p(z) p(x|z)/q(z) at this σ: (n, K')."""
@@ -79,6 +88,29 @@ class Draws:
     def ess(self, sigma: float) -> Tensor:
         """Effective sample size of the weights at this σ: (n,)."""
         return effective_size(self.log_weights(sigma))
+
+    def rows(self, index: Tensor) -> Draws:
+        """The draws of these examples only."""
+        variance = None if self.variance is None else self.variance[index]
+        return replace(
+            self,
+            z=self.z[index],
+            squared=self.squared[index],
+            log_ratio=self.log_ratio[index],
+            variance=variance,
+        )
+
+    def with_exact(self, squared: Tensor, log_ratio: Tensor, in_shared: Tensor) -> Draws:
+        """One draw of each row replaced by a latent from the posterior: log p̂ then lies above.
+
+        Its error and log ratio (n,); in_shared: (n,) whether it takes the place of a shared draw.
+        """
+        column = torch.where(in_shared, self.squared.shape[1] - 1, self.z.shape[1] - 1)[:, None]
+        return replace(
+            self,
+            squared=self.squared.scatter(1, column, squared[:, None]),
+            log_ratio=self.log_ratio.scatter(1, column, log_ratio[:, None]),
+        )
 
     def latents(self, index: Tensor) -> Tensor:
         """The latents of columns index (n, m): (n, m, d)."""
@@ -100,9 +132,13 @@ def importance_draws(
     *,
     generator: torch.Generator,
     shared: PriorDraws | None = None,
+    independent: bool = False,
 ) -> Draws:
-    """`count` latents of the proposal for each x (n, D), and those of the prior where given."""
-    z = proposal.sample(count, generator=generator)
+    """`count` latents of the proposal for each x (n, D), and those of the prior where given.
+
+    independent: see `Proposal.sample`.
+    """
+    z = proposal.sample(count, generator=generator, independent=independent)
     log_prior, log_q = prior.log_prob(z), proposal.log_prob(z)
     squared = observation.squared_error(z, x)
     if shared is None:
@@ -119,6 +155,36 @@ def importance_draws(
         observation.dim,
         shared.z,
     )
+
+
+def with_exact_draw(
+    draws: Draws,
+    observation: Observation,
+    prior: MixturePrior,
+    x: Tensor,
+    proposal: Proposal,
+    exact: Tensor,
+    *,
+    generator: torch.Generator,
+) -> Draws:
+    """Independent draws with one of each row replaced by an exact draw from p(z | x), (n, d).
+
+    E 1/p̂ = 1/p(x) for these, so E log p̂ >= log p(x): the reverse half of a bidirectional estimate
+    (Grosse, Ghahramani and Adams, "Sandwiching the marginal likelihood using bidirectional Monte
+    Carlo", 2015). Where the prior's draws are proposals too, which of the two kinds gives way is
+    drawn in proportion to their densities at the latent, N p to K q.
+    """
+    z = exact[:, None]
+    log_prior, log_q = prior.log_prob(z), proposal.log_prob(z)
+    in_shared = torch.zeros(len(x), dtype=torch.bool, device=x.device)
+    if draws.shared is not None:
+        own, shared = draws.z.shape[1], len(draws.shared)
+        log_q = _balanced(log_q, log_prior, own, shared)
+        chance = (log_prior - log_q + math.log(shared / (own + shared))).exp()[:, 0]
+        uniform = torch.rand(len(x), generator=generator, dtype=torch.float64).to(x.device)
+        in_shared = uniform < chance
+    squared = observation.squared_error(z, x)[:, 0]
+    return draws.with_exact(squared, (log_prior - log_q)[:, 0], in_shared)
 
 
 def _balanced(log_q: Tensor, log_prior: Tensor, own: int, shared: int) -> Tensor:
@@ -168,4 +234,28 @@ def with_costly_prior(
     # At this σ the likelihood cancels, as it is in the surrogate weights already.
     likelihood = log_normaliser(sigma, draws.dim) - squared / (2 * sigma**2)
     total = draws.log_prob(sigma)[:, None]
-    return Draws(z, squared, log_ratio + total - likelihood, draws.dim)
+    variance = _two_stage_variance(
+        log_weights.softmax(1).gather(1, index), log_ratio.exp() / copies, copies * first
+    )
+    return Draws(z, squared, log_ratio + total - likelihood, draws.dim, variance=variance)
+
+
+def _two_stage_variance(share: Tensor, ratio: Tensor, copies: Tensor) -> Tensor:
+    """Relative variance of Σ_k s_k r_k, where r is known at m resampled draws only: (n, m) -> (n,).
+
+    share: s at those draws; ratio: r; copies: c, how often each was taken, 0 at a repeat. Both
+    stages by what the resampled draws show of them, with R = Σ_j c_j r_j/m:
+
+    V_1 = Σ_k (s_k r_k)²/R²,  each draw that was taken standing for 1/(m s_k) of the K'
+    V_2 = Σ_j (1 − min(1, m s_j)) (c_j (r_j − R)/(m R))²
+
+    V_1 would be the variance of the weights were r known throughout; V_2 is the resampling's, to
+    which a draw that is certain to be taken adds nothing.
+    """
+    m = share.shape[1]
+    mean = (copies * ratio).sum(1, keepdim=True) / m
+    relative = ratio / mean
+    weights = (copies * share * relative.square()).sum(1) / m
+    chance = (m * share).clamp_max(1)
+    resampling = ((1 - chance) * (copies * (relative - 1) / m).square()).sum(1)
+    return weights + resampling

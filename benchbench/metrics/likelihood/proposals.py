@@ -58,15 +58,18 @@ class Proposal:
         """Distinct modes that carry weight, mean over examples."""
         return float(self.log_shares.isfinite().sum(1).double().mean())
 
-    def sample(self, count: int, *, generator: torch.Generator) -> Tensor:
-        """`count` latents for each example: (n, count, d).
+    def sample(
+        self, count: int, *, generator: torch.Generator, independent: bool = False
+    ) -> Tensor:
+        """`count` latents for each example, in the order of their components: (n, count, d).
 
         Components are drawn by systematic resampling: each draw has the mixture as its marginal,
         so the mean of the weights stays unbiased, with less noise than independent draws.
+        independent: such draws, for arguments that need them.
         """
         n, modes, d = self.means.shape
         shares = self.log_shares.exp().repeat_interleave(2, 1) / 2
-        pick = systematic(shares, count, generator=generator)
+        pick = (_independent if independent else systematic)(shares, count, generator=generator)
         noise = torch.randn(n, count, d, generator=generator, dtype=torch.float64)
         noise = noise.to(self.means.device)
         mode, width = pick // 2, noise.new_tensor(self.widths)[pick % 2]
@@ -125,3 +128,9 @@ def systematic(shares: Tensor, count: int, *, generator: torch.Generator) -> Ten
     edges = shares.cumsum(1) / shares.sum(1, keepdim=True)
     found = torch.searchsorted(edges.contiguous(), (start + steps) / count, right=True)
     return found.clamp_max(shares.shape[1] - 1)
+
+
+def _independent(shares: Tensor, count: int, *, generator: torch.Generator) -> Tensor:
+    """Multinomial resampling: shares (n, C) -> indices (n, count)."""
+    drawn = torch.multinomial(shares.cpu(), count, replacement=True, generator=generator)
+    return drawn.to(shares.device)
