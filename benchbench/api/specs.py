@@ -28,9 +28,13 @@ __all__ = [
     "version_mismatch",
 ]
 
-API_VERSION = 1
+API_VERSION = 2
 
-API_CHANGES: dict[int, str] = {1: "the first version"}
+API_CHANGES: dict[int, str] = {
+    1: "the first version",
+    2: "a data set's load takes (spec, assets) and DatasetSpec.extractor is the name of an "
+    "extractor, which the hook bench_extractors brings",
+}
 """What each version asks of a plugin that was written for the one before it."""
 
 Kind = Literal["points", "image", "signal"]
