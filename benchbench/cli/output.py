@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from benchbench.registry import Registry
 from benchbench.report.curves import draw_curves
 from benchbench.report.instruments import check_instruments, instrument_lines, write_instruments
+from benchbench.report.page.write import FILE, write_report
 from benchbench.report.pictures import Pictures
 from benchbench.report.renderers import to_rich, write_tables
 from benchbench.report.tables import build_tables
+from benchbench.report.tradeoffs import write_tradeoffs
 from benchbench.report.tree import Tables
 from benchbench.runner.context import run_context
 from benchbench.runner.local import Outcome
@@ -47,6 +51,7 @@ class Output:
         pictures.draw_all(tables)
         figures = self.job.folder.path / "figures"
         draw_curves(self.job.scores(), self.specs, pictures.styles, figures)
+        write_tradeoffs(tables, pictures.styles, figures)
         console = Console()
         width = console.width if console.is_terminal else 120
         console = Console(width=width)
@@ -60,6 +65,17 @@ class Output:
         click.echo(f"scores   {out / 'scores.csv'}")
         click.echo(f"tables   {out / 'table.md'}, table.tex, table.csv")
         click.echo(f"figures  {figures}")
+        self.report()
+
+    @property
+    def report_file(self) -> Path:
+        """Where the report lies."""
+        return self.job.folder.path / FILE
+
+    def report(self) -> None:
+        """Write report.html from what the folder holds by now, and say where."""
+        write_report([self.job.folder.path], self.report_file, self.registry)
+        click.echo(f"report   {self.report_file}")
 
     def exit_code(self, outcomes: list[Outcome]) -> int:
         """0 all done, 1 some failed, 130 interrupted; failures are named last."""

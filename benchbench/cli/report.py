@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import webbrowser
 from pathlib import Path
 
@@ -47,5 +48,6 @@ def report(
 
 
 def show(path: Path) -> None:
-    """Open a file in the reader's browser."""
-    webbrowser.open(path.resolve().as_uri())
+    """Open a file in the user's browser; where `CI` is set there is nobody to look."""
+    if not os.environ.get("CI"):
+        webbrowser.open(path.resolve().as_uri())

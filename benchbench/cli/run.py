@@ -11,6 +11,7 @@ import click
 from benchbench.api import Assets, UsageError
 from benchbench.api.names import short_label, slug
 from benchbench.cli.assets import user_assets
+from benchbench.cli.report import show
 
 if TYPE_CHECKING:
     from benchbench.registry import Registry
@@ -45,6 +46,7 @@ MAX_NOTES = 20
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Seconds a cell may take.")
 @click.option("--controls", is_flag=True, help="Also score controls, to check the instruments.")
 @click.option("--out", help="Result folder (default: results/NAME).")
+@click.option("--open", "open_", is_flag=True, help="Show the report in the browser at the end.")
 @click.option("--fresh", is_flag=True, help="Discard what the result folder holds.")
 def run(suite: str | None, **options: Any) -> int:
     """Train each model under the same budget, measure it, and print a comparison table.
@@ -148,6 +150,8 @@ def _execute(
 
             outcomes = job.execute(progress.event, ended, progress.begin, _say_damaged)
         output.finish()
+    if options["open_"]:
+        show(output.report_file)
     return output.exit_code(outcomes)
 
 

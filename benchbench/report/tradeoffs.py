@@ -9,16 +9,27 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchbench.report.canvas import blank, box, plain
+from benchbench.api.names import file_name, slug
+from benchbench.report.canvas import blank, box, plain, publish
 from benchbench.report.layout import head_parts
 from benchbench.report.styles import Style
-from benchbench.report.tree import Row, Section
+from benchbench.report.tree import Row, Section, Tables
 
-__all__ = ["Point", "column_of", "front", "front_figure", "leading", "nfe_figure", "points"]
+__all__ = [
+    "Point",
+    "column_of",
+    "front",
+    "front_figure",
+    "leading",
+    "nfe_figure",
+    "points",
+    "write_tradeoffs",
+]
 
 LEADING = ("fid", "mode_kl", "recall", "nll_nats")
 """Scores that stand for quality where they were taken, in this order."""
@@ -142,6 +153,19 @@ def nfe_figure(section: Section, quality: int, styles: Mapping[str, Style]) -> F
             _dot(axes, p, styles[p.row.label])
     _finish(axes, found, section, quality, "nfe")
     return figure
+
+
+def write_tradeoffs(tables: Tables, styles: Mapping[str, Style], folder: Path) -> None:
+    """Both figures of each section as PNG, SVG and PDF files."""
+    for section in tables.sections:
+        quality = leading(section)
+        if quality is None:
+            continue
+        part = f"{file_name(section.dataset)}-{slug(section.budget)}"
+        for name, draw in (("nfe", nfe_figure), ("throughput", front_figure)):
+            figure = draw(section, quality, styles)
+            if figure is not None:
+                publish(figure, folder / f"{name}-{part}.png")
 
 
 def _axes(labels: int) -> tuple[Figure, Axes]:

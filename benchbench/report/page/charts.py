@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from benchbench.api import ScoreSpec
-from benchbench.api.names import file_name, slug
-from benchbench.report.canvas import publish
 from benchbench.report.curves import budget_figure, watched
 from benchbench.report.layout import cell_text, head_parts
 from benchbench.report.rows import label_of
@@ -30,14 +27,14 @@ from benchbench.report.tradeoffs import (
     nfe_figure,
     points,
 )
-from benchbench.report.tree import RowKey, Section, Tables
+from benchbench.report.tree import RowKey, Section
 from benchbench.report.vector import inline_svg
 from benchbench.store.scores import CONTROL_MODEL, REFERENCE_MODEL
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Charts", "Grid", "Picture", "write_tradeoffs"]
+__all__ = ["Charts", "Grid", "Picture"]
 
 CURVES, STRIPS = 6, 9
 """Panels of one section that the page shows; figures/ has every score."""
@@ -133,23 +130,6 @@ class Charts:
             label = f"{name} of each seed, {section.title}; the comparison table has the means"
             found.append(self.picture(figure, "", label))
         return found
-
-
-def _file_of(section: Section) -> str:
-    """A section's part of a file name."""
-    return f"{file_name(section.dataset)}-{slug(section.budget)}".strip("-")
-
-
-def write_tradeoffs(tables: Tables, styles: Mapping[str, Style], folder: Path) -> None:
-    """The figures of quality against cost as PNG, SVG and PDF files."""
-    for section in tables.sections:
-        quality = leading(section)
-        if quality is None:
-            continue
-        for name, draw in (("nfe", nfe_figure), ("throughput", front_figure)):
-            figure = draw(section, quality, styles)
-            if figure is not None:
-                publish(figure, folder / f"{name}-{_file_of(section)}.png")
 
 
 def _of_section(scores: pd.DataFrame, section: Section) -> pd.DataFrame:
