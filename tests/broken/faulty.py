@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import resource
 import signal
+import subprocess
+import sys
+import time
 
 import torch
 
@@ -78,8 +83,86 @@ class Overdraws(Good):
             continue
 
 
+class WrongDtype(Good):
+    def sample(self, n, *, generator):
+        return super().sample(n, generator=generator).double()
+
+
+class Crashes(Good):
+    def fit(self, training):
+        ctypes.string_at(0)
+
+
+class Eats(Good):
+    """Asks for more memory than it may have."""
+
+    def fit(self, training):
+        resource.setrlimit(resource.RLIMIT_AS, (2**33, 2**33))
+        self.hoard = [bytearray(2**31) for _ in range(8)]
+
+
+class Quits(Good):
+    def fit(self, training):
+        sys.exit("enough")
+
+
+class Noisy(Good):
+    """Fills both streams, and fails with what a table, a page or a terminal might take amiss."""
+
+    def fit(self, training):
+        for _ in range(64):
+            print("x" * 2**16)
+            print("y" * 2**16, file=sys.stderr)
+        raise RuntimeError("<script>alert(1)</script> \x1b[2J\udcff | $x$ \0 end")
+
+
+class Busy(Good):
+    """Keeps the interpreter's lock in native code for an hour."""
+
+    def fit(self, training):
+        ctypes.PyDLL(None).sleep(3600)
+
+
+class Spawns(Good):
+    """Leaves a process behind that holds its pipes, and hangs."""
+
+    def fit(self, training):
+        subprocess.Popen(["sleep", "3600"])
+        time.sleep(3600)
+
+
+class Leaves(Good):
+    """Leaves a process behind that holds its pipes, and ends."""
+
+    def fit(self, training):
+        super().fit(training)
+        subprocess.Popen(["sleep", "3600"])
+
+
+class Slow(Good):
+    def fit(self, training):
+        opt = torch.optim.SGD(self.parameters(), lr=0.1)
+        training.track(optimizer=opt)
+        for x in training.batches("train", batch_size=64):
+            time.sleep(0.03)
+            loss = (x - self.mean).square().mean()
+            opt.zero_grad()
+            loss.backward()
+            opt.step()
+
+
+class SlowSample(Good):
+    def sample(self, n, *, generator):
+        time.sleep(3600)
+
+
+MODELS = (
+    *(Good, Raises, NotFinite, WrongShape, WrongDtype, Diverges, Killed, Exits, Hangs, Overdraws),
+    *(Crashes, Eats, Quits, Noisy, Busy, Spawns, Leaves, Slow, SlowSample),
+)
+
+
 @hookimpl
 def bench_models():
-    classes = (Good, Raises, NotFinite, WrongShape, Diverges, Killed, Exits, Hangs, Overdraws)
     kinds = frozenset({"points"})
-    return [ModelSpec(c.__name__.lower(), "test", kinds, c, summary="a test") for c in classes]
+    return [ModelSpec(c.__name__.lower(), "test", kinds, c, summary="a test") for c in MODELS]
