@@ -18,6 +18,7 @@ import click
 from benchbench import __version__
 from benchbench.api.errors import BenchError, describe, nearest, one_line
 from benchbench.cli.check import check
+from benchbench.cli.claims import claims
 from benchbench.cli.doctor import doctor
 from benchbench.cli.listing import list_command
 from benchbench.cli.new import new
@@ -52,12 +53,13 @@ def bench() -> None:
 
     \b
     bench run --models ldm,vae,gan      train, measure, print a table
+    bench claims article                 claims with verdicts
     bench list                          models, data sets, metrics, plugins
     bench new NAME, bench check NAME    a plugin to begin with, and whether it keeps the contract
     """
 
 
-for command in (run, table, report, list_command, new, check, doctor):
+for command in (run, claims, table, report, list_command, new, check, doctor):
     bench.add_command(command)
 
 
