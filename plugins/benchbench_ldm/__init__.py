@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from benchbench.api import ModelSpec, hookimpl
-from benchbench_ldm.config import LDMConfig, LDMSampling
+from benchbench_ldm.config import DDPMConfig, DiffusionSampling, LDMConfig, LDMSampling
 
 __all__ = ["bench_models"]
 
 
 @hookimpl
 def bench_models() -> list[ModelSpec]:
-    """The model `ldm`."""
+    """The models `ldm` and `ddpm`."""
     return [
         ModelSpec(
             name="ldm",
@@ -24,5 +24,17 @@ def bench_models() -> list[ModelSpec]:
             reference="Rombach et al., High-Resolution Image Synthesis with Latent Diffusion "
             "Models, 2022; Karras et al., Elucidating the Design Space of Diffusion-Based "
             "Generative Models, 2022",
-        )
+        ),
+        ModelSpec(
+            name="ddpm",
+            family="diffusion",
+            kinds=frozenset({"points", "image", "signal"}),
+            implementation="benchbench_ldm.data_space:DataDiffusion",
+            config=DDPMConfig,
+            sampling=DiffusionSampling,
+            capabilities=frozenset({"log_prob", "denoise"}),
+            summary="diffusion in data space: the ldm without its autoencoder",
+            reference="Ho et al., Denoising Diffusion Probabilistic Models, 2020; Karras et al., "
+            "Elucidating the Design Space of Diffusion-Based Generative Models, 2022",
+        ),
     ]

@@ -61,12 +61,16 @@ class Autoencoder(nn.Module):
 
     def loss(self, x: Tensor, *, kl_weight: float, generator: torch.Generator) -> Tensor:
         """x: (n, D) -> (), the mean over examples of L above."""
+        rebuilt, kl = self.rebuild(x, generator=generator)
+        return ((x - rebuilt).square().sum(dim=1) + kl_weight * kl).mean()
+
+    def rebuild(self, x: Tensor, *, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """x: (n, D) -> x̂ (n, D) from one draw of q(z | x), and its KL term (n,)."""
         mean, log_std = self._encode_raw(x)
         noise = torch.randn(mean.shape, generator=generator, device=x.device, dtype=mean.dtype)
         z = mean + log_std.exp() * noise
-        error = (x - self._decode_raw(z)).square().sum(dim=1)
         kl = 0.5 * (mean.square() + (2 * log_std).exp() - 1 - 2 * log_std).sum(dim=1)
-        return (error + kl_weight * kl).mean()
+        return self._decode_raw(z), kl
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(n, D) -> mean and standard deviation of q(z | x), standardised, (n, d) each."""

@@ -11,49 +11,33 @@ from benchbench.api import Config
 
 __all__ = [
     "AutoencoderNet",
+    "DDPMConfig",
     "DenoiserNet",
+    "DiffusionConfig",
+    "DiffusionSampling",
     "LDMConfig",
     "LDMSampling",
     "Prior",
     "Sampler",
+    "Schedule",
     "Weighting",
 ]
 
 Weighting = Literal["edm", "none", "likelihood"]
-Sampler = Literal["heun", "stochastic"]
+Sampler = Literal["euler", "heun", "dpmpp-2m", "stochastic"]
+Schedule = Literal["karras", "linear", "cosine"]
 Prior = Literal["diffusion", "gaussian"]
 AutoencoderNet = Literal["auto", "mlp", "conv", "diffusers"]
 DenoiserNet = Literal["auto", "mlp", "unet"]
 
 
-class LDMConfig(Config):
-    """Training options. What is left at None is chosen from the shape of an example.
+class DiffusionConfig(Config):
+    """Training options of a diffusion process and its denoiser."""
 
-    Neither choice looks at the device: a configuration is the same model everywhere.
-    """
-
-    autoencoder: AutoencoderNet = Field(
-        default="auto",
-        description="mlp: residual MLPs; conv: convolutions around a vector latent; diffusers: "
-        "its AutoencoderKL, latents on a grid, for GPUs; auto: conv for images of 16 pixels a side "
-        "and more, else mlp",
-    )
-    denoiser: DenoiserNet = Field(
-        default="auto",
-        description="mlp: residual MLP on vectors; unet: diffusers' UNet2DModel, for latents on a "
-        "grid; auto: unet with autoencoder=diffusers, else mlp",
-    )
     weighting: Weighting = Field(
         default="edm",
         description="weight of the squared error over noise levels: edm; none, the plain mean "
         "squared error; or likelihood, a bound on the log likelihood",
-    )
-    latent_dim: int | None = Field(
-        default=None,
-        description="dimension of a latent; left out: that of the data up to 8, else 24, "
-        "more for large images",
-        ge=1,
-        le=1024,
     )
     width: int | None = Field(default=None, description="width of the denoiser", ge=8, le=4096)
     depth: int | None = Field(
@@ -75,10 +59,40 @@ class LDMConfig(Config):
         default=None, description="highest learning rate of the denoiser", gt=0, le=1
     )
     batch_size: int | None = Field(
-        default=None, description="latents in a batch of the prior's phase", ge=1, le=65536
+        default=None, description="vectors in a batch of the denoiser's phase", ge=1, le=65536
     )
     ema_decay: float = Field(
         default=0.998, description="decay of the denoiser's moving average", ge=0, lt=1
+    )
+    compile: bool = Field(
+        default=False,
+        description="torch.compile the networks in training, but for steps whose FLOPs are counted",
+    )
+
+
+class LDMConfig(DiffusionConfig):
+    """Training options. What is left at None is chosen from the shape of an example.
+
+    Neither choice looks at the device: a configuration is the same model everywhere.
+    """
+
+    autoencoder: AutoencoderNet = Field(
+        default="auto",
+        description="mlp: residual MLPs; conv: convolutions around a vector latent; diffusers: "
+        "its AutoencoderKL, latents on a grid, for GPUs; auto: conv for images of 16 pixels a side "
+        "and more, else mlp",
+    )
+    denoiser: DenoiserNet = Field(
+        default="auto",
+        description="mlp: residual MLP on vectors; unet: diffusers' UNet2DModel, for latents on a "
+        "grid; auto: unet with autoencoder=diffusers, else mlp",
+    )
+    latent_dim: int | None = Field(
+        default=None,
+        description="dimension of a latent; left out: that of the data up to 8, else 24, "
+        "more for large images",
+        ge=1,
+        le=1024,
     )
     sigma_max: float = Field(
         default=5.0,
@@ -114,9 +128,15 @@ class LDMConfig(Config):
         le=10,
     )
 
-    compile: bool = Field(
-        default=False,
-        description="torch.compile the networks in training, but for steps whose FLOPs are counted",
+    ae_adversarial: float | None = Field(
+        default=None,
+        description="weight of a patch critic's gradient over that of the squared error in the "
+        "autoencoder's training, images only; 0: no critic",
+        ge=0,
+        le=100,
+    )
+    ae_critic_width: int | None = Field(
+        default=None, description="channels of the critic on its finest grid", ge=4, le=1024
     )
 
     @field_validator("autoencoder", "denoiser")
@@ -134,28 +154,52 @@ class LDMConfig(Config):
         return value
 
 
-class LDMSampling(Config):
-    """Sampling options of the trained model."""
+class DDPMConfig(DiffusionConfig):
+    """Training options of diffusion in data space."""
 
-    prior: Prior = Field(
-        default="diffusion",
-        description="diffusion: the trained prior; gaussian: N(0, covariance of the latents) "
-        "straight to the decoder, what the autoencoder alone would give",
+    sigma_max: float | None = Field(
+        default=None,
+        description="largest noise level, in standard deviations of the data; left out: 5 for "
+        "points, 40 for what has correlated dimensions",
+        ge=1,
+        le=1000,
     )
+
+
+class DiffusionSampling(Config):
+    """Sampling options of a trained diffusion process."""
 
     sampler: Sampler = Field(
         default="heun",
-        description="heun: second-order, deterministic; stochastic: fresh noise before each step",
+        description="euler (DDIM), heun, dpmpp-2m: deterministic, of order 1, 2 and 2; "
+        "stochastic: heun with fresh noise before each step",
     )
     steps: int = Field(
-        default=16, description="steps from sigma_max to 0, two evaluations each", ge=1, le=10_000
+        default=16,
+        description="steps from sigma_max to 0: one evaluation each with euler and dpmpp-2m, two "
+        "with the others",
+        ge=1,
+        le=10_000,
     )
-    rho: float = Field(
-        default=7.0, description="noise levels are even in sigma^(1/rho)", ge=1, le=100
+    schedule: Schedule = Field(
+        default="karras",
+        description="noise levels are even in sigma^(1/rho); in the time of a linear beta; or in "
+        "that of the cosine schedule",
     )
+    rho: float = Field(default=7.0, description="of the karras schedule", ge=1, le=100)
     churn: float = Field(
         default=0.2,
         description="stochastic only: each step first raises its noise level by this fraction",
         gt=0,
         le=10,
+    )
+
+
+class LDMSampling(DiffusionSampling):
+    """Sampling options of the trained latent model."""
+
+    prior: Prior = Field(
+        default="diffusion",
+        description="diffusion: the trained prior; gaussian: N(0, covariance of the latents) "
+        "straight to the decoder, what the autoencoder alone would give",
     )

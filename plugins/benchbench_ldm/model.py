@@ -18,11 +18,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchbench.api import NotAvailable
 from benchbench.api.data import DataInfo
-from benchbench.api.model import Model
 from benchbench.api.training import Training
 from benchbench.nn.compiled import compiled_forward
+from benchbench_ldm.adversarial import PatchCritic, duel, scaled
 from benchbench_ldm.autoencoder import Autoencoder
 from benchbench_ldm.config import LDMConfig, LDMSampling
 from benchbench_ldm.diffusion import Denoiser, Diffusion, Preconditioned, inject_noise
@@ -33,21 +32,17 @@ from benchbench_ldm.images import (
     kl_networks,
     latent_grid,
 )
-from benchbench_ldm.likelihood import ode_log_prob
+from benchbench_ldm.process import DiffusionModel, adamw, descend, least_sigma, set_rate
 from benchbench_ldm.sizes import Sizes
-from benchbench_ldm.solvers import evaluations, noise_levels, solve
+from benchbench_ldm.solvers import evaluations
 
 __all__ = ["LatentDiffusion"]
 
-WARM_UP = 0.03
-"""Share of a phase in which its learning rate rises; it falls to zero over the rest."""
-FLOOR = 0.5
-"""σ_min over the width of q(z | x): no structure finer than the posterior's own noise is left."""
-LEAST_SIGMA = 2e-3
-"""The smallest σ_min, in standard deviations of the latents."""
+ADVERSARIAL_BETAS = (0.5, 0.99)
+"""Of Adam for the autoencoder and its critic: less momentum than alone, as GANs want it."""
 
 
-class LatentDiffusion(Model):
+class LatentDiffusion(DiffusionModel):
     """The model `ldm`. Latents are standardised: encoder, diffusion and decoder share one space."""
 
     def __init__(self, config: LDMConfig, data: DataInfo) -> None:
@@ -61,6 +56,9 @@ class LatentDiffusion(Model):
             weighting=config.weighting,
             ema_decay=config.ema_decay,
         )
+        self.critic: PatchCritic | None = None
+        if self.sizes.ae_adversarial:
+            self.critic = PatchCritic(data.shape, width=self.sizes.ae_critic_width)
 
     def _autoencoder(self) -> Autoencoder:
         sizes, shape = self.sizes, self.data.shape
@@ -99,42 +97,61 @@ class LatentDiffusion(Model):
             mean, std = self.autoencoder.standardise(
                 x.flatten(1) for x in training.sweep(self.sizes.sweep)
             )
-            floor = FLOOR * float(std.log().mean().exp())
-            self.diffusion.set_latents(mean, std, sigma_min=max(LEAST_SIGMA, floor))
-            self._fit_prior(training, mean, std)
+            self.diffusion.set_latents(mean, std, sigma_min=least_sigma(std))
+            self._fit_diffusion(
+                training,
+                "prior",
+                _posterior_draw,
+                share=1 - self.sizes.ae_share,
+                batch_size=self.sizes.batch_size,
+                rate=self.sizes.learning_rate,
+                source=(mean, std),
+            )
 
     def _fit_autoencoder(self, training: Training) -> None:
         sizes, rate = self.sizes, self.sizes.ae_learning_rate
         noise = training.generator("posterior")
-        optimizer = _adamw(self.autoencoder, rate)
+        optimizer = adamw(self.autoencoder, rate)
         training.track(autoencoder_optimizer=optimizer)
+        rival = None
+        if self.critic is not None:
+            optimizer.param_groups[0]["betas"] = ADVERSARIAL_BETAS
+            rival = adamw(self.critic, rate)
+            rival.param_groups[0]["betas"] = ADVERSARIAL_BETAS
+            training.track(critic_optimizer=rival)
         for x in training.batches(
             "autoencoder", share=sizes.ae_share, batch_size=sizes.ae_batch_size
         ):
-            _set_rate(optimizer, rate, training.progress)
-            loss = self.autoencoder.loss(x.flatten(1), kl_weight=sizes.kl_weight, generator=noise)
-            _descend(optimizer, loss)
+            set_rate(optimizer, rate, training.progress)
+            if rival is None:
+                loss = self.autoencoder.loss(
+                    x.flatten(1), kl_weight=sizes.kl_weight, generator=noise
+                )
+            else:
+                set_rate(rival, rate, training.progress)
+                loss = self._against_critic(x, rival, noise, training.step)
+            descend(optimizer, loss)
             training.log(loss=loss.detach())
 
-    def _fit_prior(self, training: Training, mean: Tensor, std: Tensor) -> None:
-        rate = self.sizes.learning_rate
-        noise = training.generator("diffusion")
-        optimizer = _adamw(self.diffusion.denoiser, rate)
-        training.track(prior_optimizer=optimizer)
-        for centre, spread in training.batches(
-            "prior",
-            share=1 - self.sizes.ae_share,
-            batch_size=self.sizes.batch_size,
-            source=(mean, std),
-        ):
-            _set_rate(optimizer, rate, training.progress)
-            z = centre + spread * torch.randn(
-                centre.shape, generator=noise, device=centre.device, dtype=centre.dtype
-            )
-            loss = self.diffusion.loss(z, generator=noise)
-            _descend(optimizer, loss)
-            self.diffusion.ema.update(self.diffusion.denoiser)
-            training.log(loss=loss.detach())
+    def _against_critic(
+        self, x: Tensor, rival: torch.optim.Optimizer, noise: torch.Generator, step: int
+    ) -> Tensor:
+        """The autoencoder's loss with the critic's pull in it, after the critic's own step.
+
+        x: (n, *shape) -> ().
+        """
+        assert self.critic is not None
+        rebuilt, kl = self.autoencoder.rebuild(x.flatten(1), generator=noise)
+        rebuilt = rebuilt.unflatten(1, self.data.shape)
+        loss, push = duel(self.critic, x, rebuilt, step=step)
+        push = scaled(push, x, rebuilt, self.sizes.ae_adversarial)
+        rival.zero_grad()
+        loss.backward(inputs=list(self.critic.parameters()))
+        rival.step()
+        error = (x - rebuilt).square().flatten(1).sum(dim=1)
+        plain = (error + self.sizes.kl_weight * kl).mean()
+        pull = (push * rebuilt).sum()
+        return plain + pull - pull.detach()  # its gradient counts, its value says nothing
 
     # --- the trained model ---------------------------------------------------------------------
 
@@ -149,21 +166,10 @@ class LatentDiffusion(Model):
         x = self.decode(z)
         return x.clamp(-1, 1) if self.data.kind == "image" else x
 
-    def _solve(self, n: int, options: LDMSampling, generator: torch.Generator) -> Tensor:
-        """Latents by the diffusion prior, (n, d)."""
-        low, high = float(self.diffusion.sigma_min), self.diffusion.sigma_max
-        return solve(
-            self.diffusion.denoise,
-            self.diffusion.draw_start(n, generator=generator),
-            noise_levels(options.steps, low, high, options.rho),
-            churn=options.churn if options.sampler == "stochastic" else 0.0,
-            generator=generator,
-        )
-
     def nfe(self, **sampling: Any) -> int:
         """Evaluations of the denoiser for one sample; the decoder's single pass is not counted."""
         options = LDMSampling(**sampling)
-        return 0 if options.prior == "gaussian" else evaluations(options.steps)
+        return 0 if options.prior == "gaussian" else evaluations(options.sampler, options.steps)
 
     def describe(self) -> dict[str, Any]:
         """Facts for the score detail."""
@@ -171,8 +177,7 @@ class LatentDiffusion(Model):
             "latent_dim": self.latent_dim,
             "prior": "diffusion" if self.sizes.no_trace else "probability-flow ODE, exact trace",
             "loss": f"mean squared error of the denoised latent, weighting {self.config.weighting}",
-            "sigma_min": float(self.diffusion.sigma_min),
-            "sigma_max": self.diffusion.sigma_max,
+            **self._sigmas(),
         }
 
     @property
@@ -193,20 +198,7 @@ class LatentDiffusion(Model):
 
         Raises NotAvailable above `likelihood.MAX_DIM` dimensions, and for a U-Net.
         """
-        denoiser = self.diffusion.ema.module
-        if not isinstance(denoiser, Denoiser):
-            raise NotAvailable(
-                "exact likelihood through a U-Net costs too much: its trace has no closed form, "
-                "and an estimated one would bias importance weights; use denoiser=mlp"
-            )
-        return ode_log_prob(
-            denoiser,
-            z,
-            sigma_min=float(self.diffusion.sigma_min),
-            sigma_max=self.diffusion.sigma_max,
-            covariance=self.diffusion.covariance,
-            trace=denoiser.trace,
-        )
+        return self._log_density(z)
 
     def add_noise(self, z: Tensor, t: Tensor, *, generator: torch.Generator) -> Tensor:
         """X = Z + sqrt(t)·ε. z: (n, d), t: (n,) -> (n, d)."""
@@ -217,20 +209,8 @@ class LatentDiffusion(Model):
         return self.diffusion.denoise(x, t.sqrt())
 
 
-def _adamw(module: nn.Module, rate: float) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(
-        module.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=1e-4, fused=True
-    )
-
-
-def _set_rate(optimizer: torch.optim.Optimizer, rate: float, progress: float) -> None:
-    """Linear warm-up, then linear decay to zero. progress: in [0, 1]."""
-    factor = min((progress + 1e-3) / WARM_UP, (1 - progress) / (1 - WARM_UP), 1.0)
-    for group in optimizer.param_groups:
-        group["lr"] = rate * max(factor, 0.0)
-
-
-def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+def _posterior_draw(batch: tuple[Tensor, Tensor], generator: torch.Generator) -> Tensor:
+    """z ~ q(z | x) from its mean and standard deviation, (b, d) each."""
+    centre, spread = batch
+    noise = torch.randn(centre.shape, generator=generator, device=centre.device, dtype=centre.dtype)
+    return centre + spread * noise

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 from benchbench.api import UsageError
 from benchbench.api.data import DataInfo
-from benchbench_ldm.config import LDMConfig
+from benchbench_ldm.config import DDPMConfig, LDMConfig
 from benchbench_ldm.images import latent_grid
 from benchbench_ldm.likelihood import MAX_DIM
 
-__all__ = ["SHORT", "Sizes"]
+__all__ = ["SHORT", "DataSpaceSizes", "Sizes"]
 
 SHORT = 8
 """Vectors up to this length keep their dimension."""
@@ -38,6 +38,8 @@ class Sizes:
     ae_batch_size: int
     kl_weight: float
 
+    ae_adversarial: float = 0.0
+    ae_critic_width: int = 16
     autoencoder: str = "mlp"
     denoiser: str = "mlp"
     sweep: int = 1024
@@ -62,6 +64,11 @@ class Sizes:
             raise UsageError(
                 f"ldm[autoencoder={kind}] needs images of {CONV_SIDE} pixels a side or more; "
                 f"{data.name!r} has {data.kind} of shape {data.shape}: use auto or mlp"
+            )
+        if config.ae_adversarial and not large:
+            raise UsageError(
+                f"ldm[ae_adversarial={config.ae_adversarial:g}] needs images of {CONV_SIDE} pixels "
+                f"a side or more; {data.name!r} has {data.kind} of shape {data.shape}: use 0"
             )
         if kind == "mlp":
             default = _SHORT if dim <= SHORT else _LONG
@@ -163,3 +170,25 @@ def _grid(config: LDMConfig, data: DataInfo) -> Sizes:
         denoiser="unet",
         sweep=256,
     )
+
+
+@dataclass(frozen=True)
+class DataSpaceSizes:
+    """The same for diffusion in data space; chosen on grid25 and stacked-digits."""
+
+    width: int
+    depth: int
+    fourier: int
+    batch_size: int
+    learning_rate: float
+    sigma_max: float
+
+    @classmethod
+    def choose(cls, config: DDPMConfig, data: DataInfo) -> DataSpaceSizes:
+        """The config's own values where it has them."""
+        if data.dim <= SHORT:
+            default = cls(128, 3, 128, 256, 3e-3, 5.0)
+        else:
+            default = cls(512 if data.dim > 512 else 256, 3, 0, 256, 1.5e-3, 40.0)
+        given = {k: getattr(config, k) for k in vars(default)}
+        return replace(default, **{k: v for k, v in given.items() if v is not None})

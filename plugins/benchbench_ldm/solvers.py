@@ -1,39 +1,88 @@
 """Samplers: from noise at σ_max down to a sample, along dX/dσ = (X − f(X, σ²))/σ.
 
 That is the probability-flow ODE of X = Z + σ·ε, whose solution has the same marginals as the
-noise injection itself. `heun` solves it in second order. `stochastic` adds fresh noise before
-every step, σ → (1 + churn)σ, and steps down from there ("Elucidating the Design Space of
-Diffusion-Based Generative Models", Karras et al., 2022, algorithms 1 and 2). The level never
-passes σ_max, beyond which no network is trained: the first step starts there, from pure noise.
-Both are exact in the limit of many steps.
+noise injection itself.
+
+    euler        first order: DDIM ("Denoising Diffusion Implicit Models", Song et al., 2021) is
+                 this step in this parametrisation
+    heun         second order, two evaluations a step
+    dpmpp-2m     second order, one evaluation a step, the last one used again: DPM-Solver++(2M)
+                 ("DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic
+                 Models", Lu et al., 2022), in λ = −ln σ, h = λ' − λ, r = h_before/h:
+                 X' = (σ'/σ) X + (1 − σ'/σ) (f + (f − f_before)/(2r))
+    stochastic   heun with fresh noise before every step, σ → (1 + churn)σ
+
+heun and stochastic are algorithms 1 and 2 of "Elucidating the Design Space of Diffusion-Based
+Generative Models", Karras et al., 2022. The level never passes σ_max, beyond which no network is
+trained: the first step starts there, from pure noise. All are exact in the limit of many steps.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
+
+from benchbench_ldm.config import Sampler, Schedule
 
 __all__ = ["Denoise", "evaluations", "noise_levels", "solve"]
 
 Denoise = Callable[[Tensor, Tensor], Tensor]
 """(X (n, d), σ (n,)) -> the estimate of Z, (n, d)."""
 
+BETA_MIN, BETA_MAX = 0.1, 20.0
+"""Of the linear schedule, β(t) = BETA_MIN + t (BETA_MAX − BETA_MIN)."""
 
-def noise_levels(steps: int, sigma_min: float, sigma_max: float, rho: float) -> list[float]:
-    """σ_0 = sigma_max > … > σ_{steps−1} = sigma_min > σ_steps = 0, evenly spaced in σ^(1/rho)."""
+
+def noise_levels(
+    steps: int,
+    sigma_min: float,
+    sigma_max: float,
+    rho: float = 7.0,
+    schedule: Schedule = "karras",
+) -> list[float]:
+    """σ_0 = sigma_max > … > σ_{steps−1} = sigma_min > σ_steps = 0, evenly spaced in g(σ):
+
+    karras   g = σ^(1/rho) (Karras et al., 2022)
+    linear   g = t of a variance-preserving process with linear β(t), ln(1 + σ²) = ∫₀ᵗ β
+             ("Denoising Diffusion Probabilistic Models", Ho et al., 2020, in continuous time)
+    cosine   g = arctan σ: ᾱ = cos²(·) = 1/(1 + σ²) ("Improved Denoising Diffusion Probabilistic
+             Models", Nichol and Dhariwal, 2021)
+    """
     if steps == 1:
         return [sigma_max, 0.0]
-    top, bottom = sigma_max ** (1 / rho), sigma_min ** (1 / rho)
-    ramp = [(top + i / (steps - 1) * (bottom - top)) ** rho for i in range(steps)]
+    forth, back = _spacing(schedule, rho)
+    top, bottom = forth(sigma_max), forth(sigma_min)
+    ramp = [back(top + i / (steps - 1) * (bottom - top)) for i in range(steps)]
     return [*ramp, 0.0]
 
 
-def evaluations(steps: int) -> int:
-    """Network evaluations of `solve`: two a step, one in the last, which goes to σ = 0."""
-    return 2 * steps - 1
+def _spacing(
+    schedule: Schedule, rho: float
+) -> tuple[Callable[[float], float], Callable[[float], float]]:
+    """g and its inverse."""
+    if schedule == "cosine":
+        return math.atan, math.tan
+    if schedule == "karras":
+        return lambda sigma: sigma ** (1 / rho), lambda g: g**rho
+    rise = BETA_MAX - BETA_MIN
+
+    def time(sigma: float) -> float:
+        total = math.log1p(sigma**2)
+        return (math.sqrt(BETA_MIN**2 + 2 * rise * total) - BETA_MIN) / rise
+
+    return time, lambda t: math.sqrt(math.expm1(BETA_MIN * t + 0.5 * rise * t**2))
+
+
+def evaluations(sampler: Sampler, steps: int) -> int:
+    """Network evaluations of `solve`.
+
+    One a step for euler and dpmpp-2m; else two, but one in the last step, which goes to σ = 0.
+    """
+    return steps if sampler in ("euler", "dpmpp-2m") else 2 * steps - 1
 
 
 def solve(
@@ -41,14 +90,30 @@ def solve(
     x: Tensor,
     levels: list[float],
     *,
+    sampler: Sampler = "heun",
     churn: float = 0.0,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Heun's method from X at levels[0] to levels[-1] = 0. x: (n, d) -> (n, d).
+    """From X at levels[0] to levels[-1]. x: (n, d) -> (n, d).
 
-    churn: each step first adds noise up to (1 + churn) times its level; 0: deterministic.
-    generator: of that noise; needed where churn > 0.
+    churn, generator: of the stochastic sampler's noise.
     """
+    if sampler == "euler":
+        for now, then in itertools.pairwise(levels):
+            x = x + (then - now) * _slope(denoise, x, now)
+        return x
+    if sampler == "dpmpp-2m":
+        return _multistep(denoise, x, levels)
+    return _heun(denoise, x, levels, churn if sampler == "stochastic" else 0.0, generator)
+
+
+def _heun(
+    denoise: Denoise,
+    x: Tensor,
+    levels: list[float],
+    churn: float,
+    generator: torch.Generator | None,
+) -> Tensor:
     for now, then in itertools.pairwise(levels):
         raised = min(now * (1 + churn), levels[0])
         if raised > now:
@@ -61,6 +126,20 @@ def solve(
             slope = 0.5 * (slope + _slope(denoise, ahead, then))
             ahead = x + (then - now) * slope
         x = ahead
+    return x
+
+
+def _multistep(denoise: Denoise, x: Tensor, levels: list[float]) -> Tensor:
+    """DPM-Solver++(2M); its first step and the one to σ = 0 are of first order."""
+    before: tuple[float, Tensor] | None = None
+    for now, then in itertools.pairwise(levels):
+        clean = guess = denoise(x, x.new_full((x.shape[0],), now))
+        if before is not None and then > 0:
+            previous, last = before
+            r = math.log(previous / now) / math.log(now / then)
+            guess = clean + (clean - last) / (2 * r)
+        x = then / now * x + (1 - then / now) * guess
+        before = now, clean
     return x
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import get_args
 
 import pytest
 import torch
+from benchbench_ldm.config import Sampler, Schedule
 from benchbench_ldm.diffusion import Denoiser, Diffusion, inject_noise, loss_weight
 from benchbench_ldm.solvers import evaluations, noise_levels, solve
 from torch import Tensor
 
+SAMPLERS = get_args(Sampler)
+SCHEDULES = get_args(Schedule)
 VARIANCE = torch.tensor([0.25, 1.0, 1.5])
 MEAN = torch.tensor([0.5, 0.0, -0.3])
 
@@ -116,17 +120,28 @@ def test_start_has_the_covariance_of_noised_latents() -> None:
     torch.testing.assert_close(torch.cov(x.T), expected + 100 * torch.eye(3), rtol=0.02, atol=0.9)
 
 
-def test_schedule_runs_from_sigma_max_through_sigma_min_to_zero() -> None:
-    levels = noise_levels(9, 0.01, 10.0, 7.0)
-    assert len(levels) == 10
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_every_schedule_runs_from_sigma_max_through_sigma_min_to_zero(schedule: Schedule) -> None:
+    levels = noise_levels(9, 0.01, 10.0, schedule=schedule)
+    assert len(levels) == 10 and levels[-1] == 0.0
     assert levels[0] == pytest.approx(10.0) and levels[-2] == pytest.approx(0.01)
-    assert levels[-1] == 0.0
     assert all(a > b for a, b in itertools.pairwise(levels))
 
 
-@pytest.mark.parametrize("churn", [0.0, 0.4])
+def test_cosine_and_linear_levels_are_even_in_their_own_time() -> None:
+    """cos²(φ) = 1/(1 + σ²) for the one, ln(1 + σ²) = ∫ β for the other."""
+    sigma = torch.tensor(noise_levels(7, 0.01, 10.0, schedule="cosine")[:-1], dtype=torch.float64)
+    phase = (1 / (1 + sigma**2)).sqrt().acos()
+    torch.testing.assert_close(phase.diff(), phase.diff().mean().expand(6))
+    sigma = torch.tensor(noise_levels(7, 0.01, 10.0, schedule="linear")[:-1], dtype=torch.float64)
+    total = torch.log1p(sigma**2)  # a parabola in time: second differences of even times are equal
+    bend = total.diff().diff()
+    torch.testing.assert_close(bend, bend.mean().expand(5), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("steps", [1, 2, 7])
-def test_nfe_is_exact(steps: int, churn: float) -> None:
+def test_nfe_is_exact(steps: int, sampler: Sampler) -> None:
     calls = 0
 
     def counting(x: Tensor, sigma: Tensor) -> Tensor:
@@ -134,39 +149,56 @@ def test_nfe_is_exact(steps: int, churn: float) -> None:
         calls += 1
         return gaussian_denoiser(x, sigma)
 
-    levels = noise_levels(steps, 0.01, 10.0, 7.0)
-    solve(counting, start(4, 10.0), levels, churn=churn, generator=rng())
-    assert calls == evaluations(steps)
+    levels = noise_levels(steps, 0.01, 10.0)
+    solve(counting, start(4, 10.0), levels, sampler=sampler, churn=0.4, generator=rng())
+    assert calls == evaluations(sampler, steps)
 
 
-@pytest.mark.parametrize("churn", [0.0, 0.4])
-def test_samplers_reproduce_a_gaussian(churn: float) -> None:
+@pytest.mark.parametrize(
+    ("sampler", "steps"), [("euler", 400), ("heun", 48), ("dpmpp-2m", 48), ("stochastic", 48)]
+)
+def test_samplers_reproduce_a_gaussian(sampler: Sampler, steps: int) -> None:
     n = 40_000
-    levels = noise_levels(48, 0.005, 10.0, 7.0)
-    z = solve(gaussian_denoiser, start(n, 10.0), levels, churn=churn, generator=rng(6))
+    levels = noise_levels(steps, 0.005, 10.0)
+    x = start(n, 10.0)
+    z = solve(gaussian_denoiser, x, levels, sampler=sampler, churn=0.4, generator=rng(6))
     torch.testing.assert_close(z.mean(dim=0), MEAN, rtol=0, atol=0.03)
     torch.testing.assert_close(z.var(dim=0), VARIANCE, rtol=0.04, atol=0)
 
 
-def test_heun_is_of_second_order() -> None:
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize(("sampler", "order"), [("euler", 1), ("heun", 2), ("dpmpp-2m", 2)])
+def test_order_of_convergence(sampler: Sampler, order: int, schedule: Schedule) -> None:
     """From σ_max to σ_min the exact solution scales X − MEAN by a known factor."""
-    x = start(64, 10.0)
+    x = start(64, 10.0).double()
 
     def error(steps: int) -> float:
-        levels = noise_levels(steps, 0.05, 10.0, 7.0)[:-1]
-        scale = ((VARIANCE + 0.05**2) / (VARIANCE + 10.0**2)).sqrt()
+        levels = noise_levels(steps, 0.05, 10.0, schedule=schedule)[:-1]
+        scale = ((VARIANCE.double() + 0.05**2) / (VARIANCE.double() + 10.0**2)).sqrt()
         exact = MEAN + (x - MEAN) * scale
-        return float((solve(gaussian_denoiser, x, levels) - exact).abs().max())
+        return float((solve(gaussian_denoiser, x, levels, sampler=sampler) - exact).abs().max())
 
-    ratios = [error(n) / error(2 * n) for n in (32, 64)]
-    assert all(3.4 < ratio < 4.6 for ratio in ratios)
+    ratio = error(128) / error(256)
+    assert 2**order * 0.85 < ratio < 2**order * 1.15
+
+
+def test_a_euler_step_is_a_ddim_step() -> None:
+    """DDIM: X' / sqrt(1 + σ'²) = sqrt(ᾱ') Ẑ + sqrt(1 − ᾱ') ε̂, with ᾱ = 1/(1 + σ²)."""
+    x, now, then = start(16, 2.0), 2.0, 1.2
+    clean = gaussian_denoiser(x, torch.full((16,), now))
+    alpha = 1 / (1 + then**2)
+    ddim = alpha**0.5 * clean + (1 - alpha) ** 0.5 * (x - clean) / now
+    euler = solve(gaussian_denoiser, x, [now, then], sampler="euler")
+    torch.testing.assert_close(euler / (1 + then**2) ** 0.5, ddim)
 
 
 def test_stochastic_sampler_draws_noise_and_the_deterministic_does_not() -> None:
     x, levels = start(32, 10.0), noise_levels(12, 0.01, 10.0, 7.0)
 
     def run(churn: float, seed: int) -> Tensor:
-        return solve(gaussian_denoiser, x, levels, churn=churn, generator=rng(seed))
+        return solve(
+            gaussian_denoiser, x, levels, sampler="stochastic", churn=churn, generator=rng(seed)
+        )
 
     assert torch.equal(run(0.0, 1), run(0.0, 2))
     assert torch.equal(run(0.4, 1), run(0.4, 1))
@@ -181,6 +213,6 @@ def test_fresh_noise_comes_before_every_step_but_the_first() -> None:
         return gaussian_denoiser(x, sigma)
 
     levels = noise_levels(6, 0.01, 10.0, 7.0)
-    solve(spy, start(4, 10.0), levels, churn=0.1, generator=rng())
+    solve(spy, start(4, 10.0), levels, sampler="stochastic", churn=0.1, generator=rng())
     assert seen[0] == pytest.approx(levels[0])
     assert seen[2::2] == pytest.approx([1.1 * level for level in levels[1:-1]])
