@@ -26,8 +26,8 @@ from forked import (
 
 from benchbench.runner import cell
 
-KILLS = 100 if LONG else 6
-PLAN = ("good,slow,vae", "--seeds", "0,1", "--jobs", "2")
+KILLS = 100 if LONG else 5
+PLAN = ("good,slow,vae", "--jobs", "2")
 
 
 def prepare(pids: Path) -> None:
@@ -60,7 +60,7 @@ def test_random_kills(tmp_path: Path, warmed: None) -> None:
     while kills < KILLS:
         pids.unlink(missing_ok=True)
         parent = start(arguments(out, *PLAN), log, lambda: prepare(pids))
-        time.sleep(chance.uniform(0.0, 0.7 * seconds))
+        time.sleep(chance.uniform(0.0, 0.5 * seconds))
         victim = chance.choice(list(killed))
         if not gone(parent) and kill(victim, parent, pids):
             kills += 1

@@ -160,8 +160,6 @@ def test_a_cell_is_written_by_one_process(tmp_path: Path, monkeypatch: pytest.Mo
     before = status.read_bytes()
     cells = json.loads((out / "plan.json").read_text())["cells"]
     key = next(cell["key"] for cell in cells if cell["model"] == "good")
-        c["key"] for c in json.loads((out / "plan.json").read_text())["cells"] if c["seed"] == 0
-    )
     monkeypatch.setattr(worker, "LOCK_SECONDS", 0.1)
     with FileLock(status.parent / ".lock"):
         ended = worker.run_cell(out, key, lambda event: None, Stop())
