@@ -25,6 +25,7 @@ from benchbench.cli.new import new
 from benchbench.cli.report import report
 from benchbench.cli.run import run
 from benchbench.cli.table import table
+from benchbench.cli.tune import tune
 
 __all__ = ["bench", "main"]
 
@@ -54,12 +55,13 @@ def bench() -> None:
     \b
     bench run --models ldm,vae,gan      train, measure, print a table
     bench claims article                 claims with verdicts
+    bench tune --models ldm,vae,gan …    equal tuning, scored on validation data
     bench list                          models, data sets, metrics, plugins
     bench new NAME, bench check NAME    a plugin to begin with, and whether it keeps the contract
     """
 
 
-for command in (run, claims, table, report, list_command, new, check, doctor):
+for command in (run, tune, claims, table, report, list_command, new, check, doctor):
     bench.add_command(command)
 
 
