@@ -6,6 +6,7 @@ Exit codes: 0 all done, 1 some cells failed, 2 bad usage or a broken plugin, 130
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import sys
