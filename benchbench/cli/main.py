@@ -72,6 +72,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _guarded(arguments: list[str] | None) -> int:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that are not UTF-8, ASCII streams
     try:
         with _sigterm_interrupts():
             result: Any = bench.main(args=arguments, prog_name="bench", standalone_mode=False)
