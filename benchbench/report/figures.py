@@ -63,18 +63,26 @@ def mode_scatter(
     A mode is missed when no sample lies within 3 sigma of it. What lies outside the frame round
     the modes is counted in the title.
     """
-    figure, said = mode_figure(samples, centres, sigma, style, side=506)
+    figure, said = mode_figure(samples, centres, sigma, style, side=506, head=46)
     figure.axes[0].set_title(plain(f"{title}: {said}" if title else said), fontsize=11)
     save(figure, path)
 
 
 def mode_figure(
-    samples: ArrayLike, centres: ArrayLike, sigma: float, style: Style = _DEFAULT, side: int = 300
+    samples: ArrayLike,
+    centres: ArrayLike,
+    sigma: float,
+    style: Style = _DEFAULT,
+    side: int = 300,
+    head: int = 8,
 ) -> tuple[Figure, str]:
-    """The same without a title, its axes `side` pixels wide; and what there is to say of it."""
+    """The same without a title, its axes `side` pixels wide; and what there is to say of it.
+
+    head: pixels above the axes.
+    """
     x, c = _points(samples), _points(centres)
-    figure = blank(side + 54, side + 94)
-    axes = box(figure, 44, 46, side, side)
+    figure = blank(side + 54, side + head + 48)
+    axes = box(figure, 44, head, side, side)
     missed = _draw_modes(axes, x, c, sigma, style)
     left, right, bottom, top = limits = _limits(c, 6 * sigma)
     axes.set(xlim=(left, right), ylim=(bottom, top))

@@ -33,7 +33,7 @@ __all__ = [
 
 LEADING = ("fid", "mode_kl", "recall", "nll_nats")
 """Scores that stand for quality where they were taken, in this order."""
-_PANEL, _HIGH, _LEFT, _HEAD, _KEY, _LINE = 340, 240, 70, 14, 130, 18
+_PANEL, _HIGH, _LEFT, _HEAD, _KEY, _LINE = 340, 240, 70, 32, 130, 18
 _LOG_RANGE = 30.0
 
 
@@ -212,6 +212,8 @@ def _finish(axes: Axes, found: Sequence[Point], section: Section, quality: int, 
         value = held_out.cells[quality].value
         if value is not None and (value > 0 or axes.get_yscale() == "linear"):
             axes.axhline(value, color="black", linewidth=1, linestyle=":", zorder=0)
+    words = [head_parts(section.columns[i])[0].rstrip(" ↑↓") for i in (quality, place)]
+    axes.set_title(plain(" against ".join(words)), fontsize=9.5, pad=6)
     axes.set_xlabel(plain(_name(section, place)), fontsize=9)
     axes.set_ylabel(plain(_name(section, quality)), fontsize=9)
     axes.tick_params(labelsize=8)

@@ -103,7 +103,7 @@ class Charts:
         said = f"Lines join ways of sampling one trained model. {_BARS}"
         grid = _grid(section, points(section, "nfe", quality), "nfe", quality)
         label = f"{name} against network evaluations for a sample, {section.title}"
-        return self.picture(figure, f"{name} against NFE", label, said, grid)
+        return self.picture(figure, "", label, said, grid)
 
     def front(self, section: Section) -> Picture | None:
         """Quality against throughput."""
@@ -118,7 +118,7 @@ class Charts:
         said = f"On the front (dashed), by means: {on_it}. {_BARS}"
         grid = _grid(section, found, "samples_per_second", quality, best)
         label = f"{name} against samples a second, {section.title}. On the Pareto front: {on_it}"
-        return self.picture(figure, f"{name} against throughput", label, said, grid)
+        return self.picture(figure, "", label, said, grid)
 
     def strips(self, section: Section) -> list[Picture]:
         """Seeds of the main scores, one figure each; the comparison table has the numbers."""

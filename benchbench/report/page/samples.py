@@ -37,6 +37,8 @@ SIDE, SMALL_SIDE, MANY = 8, 5, 12
 LARGE, LARGE_SIDE = 48, 4
 """Images of more pixels a side than this are shown in smaller grids."""
 SCATTER = 2_500
+_HELD_OUT = Style("#808080", "o")
+"""Held-out points are an image within the figure, to be seen on light and dark ground."""
 MAX_BARS = 100
 """More labels than this are shown as heat maps."""
 MAX_LISTED = 60
@@ -146,7 +148,7 @@ class Gallery:
         if not isinstance(modes, GaussianModes) or modes.centres.shape[1] != 2:
             return
         for f in found:
-            style = self._style(f.label) or REAL
+            style = self._style(f.label) or _HELD_OUT
             figure, said = mode_figure(f.raw[:SCATTER], modes.centres, modes.sigma, style)
             label = f"Samples of {f.label} over the true modes: {said}"
             yield self.charts.picture(figure, f.label, label, said)
