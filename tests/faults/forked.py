@@ -160,9 +160,11 @@ class _NoPictures:
 
 
 def without_pictures() -> None:
-    """Let this process draw nothing."""
+    """Let this process draw nothing and write no page."""
     output.Pictures = _NoPictures  # type: ignore[misc,assignment]
-    output.draw_curves = lambda *_: None
+    for name in ("draw_curves", "write_tradeoffs", "write_report"):
+        assert hasattr(output, name)
+        setattr(output, name, lambda *_, **__: None)
 
 
 class ForkedWorker:
