@@ -163,7 +163,8 @@ def rerun(plan: Plan, out: str, registry: Registry) -> list[str]:
 
 def _settings(cell: Cell, plan: Plan, registry: Registry) -> dict[str, Any]:
     """The suite's keys that differ from its defaults, those of one cell."""
-    own = registry.dataset(cell.dataset).spec.extractor
+    entry = registry.datasets.get(cell.dataset.partition(":")[0])
+    own = entry.spec.extractor if entry else cell.extractor.name
     here = [c.model for c in plan.cells if c.dataset == cell.dataset]
     usual = "bfloat16" if cell.device.startswith("cuda") else "float32"
     found = {
