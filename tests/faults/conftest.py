@@ -9,12 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from forked import LONG, arguments, bench, quick, warm
-from hypothesis import HealthCheck, settings
-
-_QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-settings.register_profile("normal", max_examples=60, deadline=None, suppress_health_check=_QUIET)
-settings.register_profile("long", max_examples=2_000, deadline=None, suppress_health_check=_QUIET)
+from forked import arguments, bench, quick, warm
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,7 +22,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def warmed(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The imports of a run, in this process."""
-    settings.load_profile("long" if LONG else "normal")
     warm(tmp_path_factory.mktemp("warm") / "out")
 
 

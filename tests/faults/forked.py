@@ -7,6 +7,7 @@ real files. Only `exec` and its imports are left out.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import subprocess
@@ -55,7 +56,8 @@ def warm(folder: Path) -> None:
     """Import here what a run imports, so that forked processes find it."""
     original, run.LocalExecutor = run.LocalExecutor, Inline  # type: ignore[misc]
     try:
-        assert _guarded(arguments(folder, "good,vae")) == 0
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            assert _guarded(arguments(folder, "good,vae")) == 0
     finally:
         run.LocalExecutor = original  # type: ignore[misc]
 
