@@ -1,6 +1,6 @@
 """MNIST, Fashion-MNIST and MNIST stacked in threes: 28×28 images of 256 grey levels.
 
-Splits: 55,000 to train on and 5,000 for validation, stratified, out of the published 60,000; the
+Splits: 50,000 to train on and 10,000 for validation, stratified, out of the published 60,000; the
 published 10,000 to test on.
 """
 
@@ -17,7 +17,7 @@ from benchbench.data.stacking import stack_splits
 __all__ = ["idx_splits", "load_fashion_mnist", "load_mnist", "load_stacked_mnist"]
 
 LEVELS = 256
-VALIDATION = 5_000
+VALIDATION = 10_000
 
 
 def load_mnist(spec: DatasetSpec, assets: Assets) -> Dataset:

@@ -202,13 +202,13 @@ def test_the_real_fashion_mnist() -> None:
         pytest.skip("the Debian package dataset-fashion-mnist is not installed")
     dataset = Registry.load().load_dataset("fashion-mnist", Assets())
     assert [len(s) for s in (dataset.train, dataset.validation, dataset.test)] == [
-        55_000,
-        5_000,
+        50_000,
+        10_000,
         10_000,
     ]
-    assert dataset.digest == "0750851d9f1f2828"
+    assert dataset.digest == "0709ae474ca021cc"
     assert dataset.validation.labels is not None and dataset.test.labels is not None
-    assert dataset.validation.labels.bincount().tolist() == [500] * 10
+    assert dataset.validation.labels.bincount().tolist() == [1_000] * 10
     assert dataset.test.labels.bincount().tolist() == [1_000] * 10
     x = dataset.to_model(dataset.test.raw[:1000])
     assert x.min() == -1

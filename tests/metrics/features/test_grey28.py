@@ -84,7 +84,7 @@ def test_samples_from_a_latent_score_no_better_than_its_reconstructions(name: st
 def test_weights_say_how_they_were_made_and_how_well_they_read(data: str) -> None:
     recipe, net = RECIPES[data], _net(data)
     made = facts(recipe.weights)
-    assert made["n"] == {"train": 55_000, "validation": 5_000, "test": 10_000}
+    assert made["n"] == {"train": 50_000, "validation": 10_000, "test": 10_000}
     assert (made["steps"], made["seed"]) == (recipe.steps, 0)
     assert made["accuracy"]["test"] >= TEST_ACCURACY[data]
     found = held_out(data)
