@@ -27,6 +27,8 @@ from benchbench.store.scores import CONTROL_MODEL, REFERENCE_MODEL
 __all__ = ["CellRun"]
 
 CHECKPOINT_SECONDS = 120.0
+"""Between two checkpoints; more where writing one takes over `CHECKPOINT_SHARE` of it."""
+CHECKPOINT_SHARE = 0.02
 
 
 class CellRun:
@@ -141,7 +143,7 @@ class CellRun:
             on_log=self._on_log,
             on_step=self._on_step,
         )
-        self._training, self._saved_at = training, time.monotonic()
+        self._training, self._saved_at, self._pause = training, time.monotonic(), 0.0
         implementation = resolve(spec.implementation, self.registry.model(cell.model).owner)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(cell.seed, "init", cell.model))
@@ -163,12 +165,14 @@ class CellRun:
                 with self._training.paused():
                     self.measuring.snapshot(self._building, fraction)
         stop = self.stop.requested
-        if not stop and time.monotonic() - self._saved_at < CHECKPOINT_SECONDS:
+        began = time.monotonic()
+        if not stop and began - self._saved_at < max(CHECKPOINT_SECONDS, self._pause):
             return
         with self._training.paused():
             if self._training.resumable:
                 save_state(self.folder.checkpoint, self._training.state())
-            self._saved_at = time.monotonic()
+        self._saved_at = time.monotonic()
+        self._pause = (self._saved_at - began) / CHECKPOINT_SHARE
         if stop:
             raise Interrupted
 
