@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchbench.api.names import short_label, slug
-from benchbench.claims.figures import draw_claim
+from benchbench.claims.figures import draw_all, draw_claim
 from benchbench.claims.intervals import ALPHA, file_level
 from benchbench.claims.schema import ClaimFile
 from benchbench.claims.verdicts import Comparison, Judged
@@ -47,7 +47,7 @@ COLUMNS = (
 
 
 def write_claims(file: ClaimFile, judged: Sequence[Judged], out: Path, note: str = "") -> None:
-    """Write claims.md, claims.csv and figures/claim-ID.png into the folder.
+    """Write claims.md, claims.csv, figures/claims.png and figures/claim-ID.png into the folder.
 
     note: a line for the head of claims.md, such as that this was a rehearsal.
     """
@@ -55,6 +55,7 @@ def write_claims(file: ClaimFile, judged: Sequence[Judged], out: Path, note: str
     for one in judged:
         if any(c.effect is not None for c in one.comparisons):
             draw_claim(one, out / figure_name(one))
+    draw_all(judged, out / "figures" / "claims.png")
     write_text_atomic(out / "claims.md", to_markdown(file, judged, note))
     write_text_atomic(out / "claims.csv", to_csv(file, judged))
 
