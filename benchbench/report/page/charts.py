@@ -41,7 +41,7 @@ CURVES, STRIPS = 6, 9
 _BARS = "Bars: 95 % intervals, cut at the frame; dotted: held-out data."
 MANY_ROWS = 20
 """From here on a section shows a few strips only: each is a screen high."""
-FEW_STRIPS = 3
+FEW_STRIPS = 6
 
 
 @dataclass(frozen=True)
