@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import FormatStrFormatter, NullFormatter
 
 from benchbench.api.names import short_label
 from benchbench.claims.verdicts import Comparison, Judged
@@ -64,13 +65,16 @@ def _frame(axes: Axes, drawn: list[Comparison]) -> None:
     ends = [v for c in drawn for v in (c.shown(c.low), c.shown(c.high))]
     if claim.factor and all(math.isfinite(v) and v > 0 for v in ends):
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+        close = max(ends) < 8 * min(ends)
+        axes.xaxis.set_minor_formatter(FormatStrFormatter("%g") if close else NullFormatter())
     axes.set_yticks(range(len(drawn)), [plain(short_label(c.dataset)) for c in drawn], fontsize=9)
     axes.set_ylim(len(drawn) - 0.5, -0.5)
     signed = "factor" if claim.factor else "effect"
     name = claim.metric or "failed runs"
     label = f"{signed} in {name} ({claim.statistic}); dashed: no effect; black: δ"
     axes.set_xlabel(plain(label), fontsize=9)
-    axes.tick_params(axis="x", labelsize=8)
+    axes.tick_params(axis="x", which="both", labelsize=8)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color="#DDDDDD", linewidth=0.6)
     axes.set_axisbelow(True)

@@ -12,7 +12,7 @@ from benchbench.claims.compile import Row, Sides
 from benchbench.claims.schema import Claim
 from benchbench.store.scores import frame, score_row
 
-__all__ = ["SEEDS", "claim", "rows", "scores", "sides"]
+__all__ = ["SEEDS", "claim", "row", "rows", "scores", "sides"]
 
 SEEDS = tuple(range(8))
 BUDGET = "1000step"

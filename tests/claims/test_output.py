@@ -70,7 +70,7 @@ def test_the_csv_has_a_row_a_claim_and_one_a_data_set(
 def test_the_report_tells_the_evidence(file: ClaimFile, judged: list[Judged]) -> None:
     text = to_markdown(file, judged)
     assert "| far | **✓ supported** | a is better | 3 [" in text
-    assert "×4" in text
+    assert "×3.99 [" in text
     assert "> a \\| b" in text
     for words in ("Reported: 3.2", "Protocol: as there", "Source: a paper", "Measured on grid25"):
         assert words in text
