@@ -22,12 +22,11 @@ from pathlib import Path
 import numpy as np
 import PIL
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from benchbench.api import Assets, DatasetSpec, UsageError
 from benchbench.api.data import Dataset, Split
-from benchbench.api.files import write_atomic
+from benchbench.api.errors import BenchError
+from benchbench.api.tensors import read_tensors, write_tensors
 from benchbench.data.decoding import SUFFIXES, Refused, decode
 from benchbench.data.folder_spec import FolderOptions
 from benchbench.data.splits import image_dataset
@@ -167,16 +166,14 @@ def _write(path: Path, images: _Images) -> None:
     tensors = {"raw": images.raw}
     if images.labels is not None:
         tensors["labels"] = images.labels
-    notes = {"notes": json.dumps(images.notes)}
-    write_atomic(path, lambda temporary: save_file(tensors, temporary, metadata=notes))
+    write_tensors(path, tensors, {"notes": json.dumps(images.notes)})
 
 
 def _read(path: Path) -> _Images | None:
     """The cached images, or None where there are none or the file is damaged."""
     try:
-        with safe_open(path, framework="pt") as file:
-            labels = file.get_tensor("labels") if "labels" in file.keys() else None  # noqa: SIM118
-            notes = json.loads(file.metadata()["notes"])
-            return _Images(file.get_tensor("raw"), labels, tuple(notes))
-    except (OSError, SafetensorError, KeyError, ValueError):
+        tensors, about = read_tensors(path)
+        notes = tuple(json.loads(about["notes"]))
+        return _Images(tensors["raw"], tensors.get("labels"), notes)
+    except (BenchError, KeyError, ValueError):
         return None

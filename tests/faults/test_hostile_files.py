@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from forked import LONG, arguments, assert_clear, assert_same_scores, bench, finish, quick, start
+from forked import LONG, arguments, assert_clear, assert_same_scores, bench, quick
 from PIL import Image
 
 from benchbench.api import BenchError
@@ -185,21 +185,27 @@ def test_another_version_is_refused_with_its_reason(tmp_path: Path, whole: Path)
     assert "written by benchbench 9.9" in ended.err
 
 
-def test_a_finished_run_costs_nothing_elsewhere(
-    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Another working directory, and a metric more: nothing is trained."""
+def test_a_finished_run_costs_nothing_elsewhere(tmp_path: Path, whole: Path) -> None:
+    """Another working directory, hash seed and process; a metric more is measured, not trained."""
     out, log = tmp_path / "out", tmp_path / "log"
     shutil.copytree(whole, out)
+    code = "import sys; from benchbench.cli.main import main; main(sys.argv[1:])"
     (tmp_path / "elsewhere").mkdir()
-    monkeypatch.chdir(tmp_path / "elsewhere")
-    ended = bench(arguments(Path("../out")), log, quick)
-    assert "0 cells to run" in ended.err
+    real = subprocess.run(
+        [sys.executable, "-c", code, *arguments(Path("../out"))],
+        cwd=tmp_path / "elsewhere",
+        env={**os.environ, "PYTHONHASHSEED": "7"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "0 cells to run" in real.stderr
+    assert_same_scores(out, whole)
     (model,) = out.glob("cells/ring8/good/*/model.safetensors")
     before = model.stat().st_mtime_ns
     command = arguments(out)
     command[command.index("modes")] = "modes,prdc"
-    ended = finish(start(command, log, quick), log)
+    ended = bench(command, log, quick)
     assert ended.code == 0
     assert "2 cells to run" in ended.err
     assert model.stat().st_mtime_ns == before

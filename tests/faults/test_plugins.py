@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from forked import arguments, assert_same_scores, bench, forked_workers, untimed, without_pictures
+from forked import arguments, assert_same_scores, bench, forked_workers, untimed
 
 HOSTILE = {
     "raises": ("error", "RuntimeError: no luck today"),
@@ -21,15 +21,10 @@ HOSTILE = {
 }
 
 
-def workers() -> None:
-    forked_workers()
-    without_pictures()
-
-
 def test_the_good_model_has_the_scores_of_a_run_without_them(tmp_path: Path, whole: Path) -> None:
     out, log = tmp_path / "out", tmp_path / "log"
     names = ",".join(["good", *HOSTILE])
-    ended = bench(arguments(out, names, "--timeout", "15", "--jobs", "3"), log, workers)
+    ended = bench(arguments(out, names, "--timeout", "15", "--jobs", "3"), log, forked_workers)
     assert ended.code == 1, ended.err
     assert "Traceback" not in ended.err
     scores = untimed(out)
@@ -40,7 +35,9 @@ def test_the_good_model_has_the_scores_of_a_run_without_them(tmp_path: Path, who
         assert f"failed   ring8 {name} seed 0: " in ended.err
     for file in ("table.md", "table.tex", "table.csv"):
         assert "\x1b" not in (out / file).read_text()
-    assert "<script>" not in (out / "table.md").read_text()
+    for file in ("table.md", "report.html"):
+        assert "<script>alert" not in (out / file).read_text(), file
+    assert "alert(1)" in (out / "report.html").read_text()
     assert "\x1b" not in ended.out + ended.err
     # What is left when the others are taken away is the run without them.
     from benchbench.store.scores import read_scores, write_scores
