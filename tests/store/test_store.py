@@ -83,3 +83,81 @@ def test_samples_by_key_and_count(tmp_path: Path) -> None:
     assert read_samples(tmp_path / "none") is None
     file.write_bytes(b"\x80\x04not a tensor file")
     assert read_samples(file) is None
+
+
+def test_a_changed_json_file_is_noticed(tmp_path: Path) -> None:
+    """Each bit of a value, of a key, of the checksum and of its key; spaces mean nothing."""
+    file = tmp_path / "x.json"
+    value = {"value": 0.1, "text": "é", "nested": {"1": [None, True]}}
+    files.write_json(file, value)
+    content = file.read_bytes()
+    unnoticed = 0
+    for place in range(len(content)):
+        for bit in range(8):
+            changed = bytes([content[place] ^ 1 << bit])
+            file.write_bytes(content[:place] + changed + content[place + 1 :])
+            try:
+                found = files.read_json(file)
+            except ValueError:
+                continue
+            unnoticed += 1
+            assert found == value
+    assert unnoticed < len(content) / 4
+    for size in range(len(content) - 1):
+        file.write_bytes(content[:size])
+        with pytest.raises(ValueError, match="damaged"):
+            files.read_json(file)
+
+
+def test_a_json_file_from_before_checksums_is_read(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text('{"a": 1}')
+    assert files.read_json(tmp_path / "x.json") == {"a": 1}
+
+
+def test_scores_that_were_changed_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "scores.csv"
+    write_scores(file, frame([row()]))
+    write_scores(file, frame([row(), row(seed=4)]))
+    assert len(read_scores(file)) == 2
+    file.write_text(file.read_text().replace("0.333", "0.334"))
+    with pytest.raises(ValueError, match=r"damaged or was changed.*scores\.csv\.sha256"):
+        read_scores(file)
+
+
+def test_scores_are_never_without_their_checksum(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever of the three writes is the last before power goes, the file can be read."""
+    from benchbench.store import scores
+
+    file = tmp_path / "scores.csv"
+    for last in range(4):
+        write_scores(file, frame([row()]))
+        count = 0
+
+        def write(path: Path, content: bytes, last: int = last) -> None:
+            nonlocal count
+            count += 1
+            if count > last:
+                raise OSError(28, "No space left on device")
+            path.write_bytes(content)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(scores, "write_bytes_atomic", write)
+            patch.setattr(scores, "write_text_atomic", lambda p, text: write(p, text.encode()))
+            if last < 3:
+                with pytest.raises(OSError, match="No space"):
+                    write_scores(file, frame([row(), row(seed=4)]))
+            else:
+                write_scores(file, frame([row(), row(seed=4)]))
+        assert len(read_scores(file)) == (2 if last >= 2 else 1)
+
+
+def test_no_two_variants_share_a_file(tmp_path: Path) -> None:
+    from benchbench.store.folder import CellFolder
+
+    cell = CellFolder(tmp_path)
+    labels = ["", "churn=1", "churn=-1", "a=x/y", "a=x-y", "../a", "b" * 300, "b" * 299, "."]
+    paths = {cell.samples(label) for label in labels}
+    assert len(paths) == len(labels)
+    assert all(path.parent == tmp_path and len(path.name) < 120 for path in paths)
