@@ -101,7 +101,7 @@ def compile_claims(file: ClaimFile, registry: Registry, assets: Assets) -> Compi
                 reason = _not_here(dataset, registry, assets)
                 if reason:
                     missing[dataset] = reason
-    checked = [check_suite(suite, registry) for suite in _suites(file, sides, missing)]
+    checked = [check_suite(suite, registry) for suite in _suites(file, sides, missing, registry)]
     plan: Plan | None = None
     for one in checked:
         resolved = resolve_plan(one, registry, assets)
@@ -146,7 +146,9 @@ def _not_here(dataset: str, registry: Registry, assets: Assets) -> str:
     return f"data set {dataset} is not on this machine (--data-dir DIR or --download)"
 
 
-def _suites(file: ClaimFile, sides: dict[str, Sides], missing: dict[str, str]) -> list[Suite]:
+def _suites(
+    file: ClaimFile, sides: dict[str, Sides], missing: dict[str, str], registry: Registry
+) -> list[Suite]:
     """One suite for each data set, budget, seeds and set of metrics."""
     needs: dict[tuple[str, str, tuple[int, ...]], dict[str, dict[str, None]]] = {}
     for claim in file.claims:
@@ -165,7 +167,7 @@ def _suites(file: ClaimFile, sides: dict[str, Sides], missing: dict[str, str]) -
         for text, metrics in rows.items():
             groups.setdefault(tuple(sorted(metrics)), []).append(text)
         for metrics_, texts in groups.items():
-            suites.append(_suite(file, dataset, budget, seeds, metrics_, texts))
+            suites.append(_suite(file, dataset, budget, seeds, metrics_, texts, registry))
     return suites
 
 
@@ -176,6 +178,7 @@ def _suite(
     seeds: tuple[int, ...],
     metrics: tuple[str, ...],
     rows: list[str],
+    registry: Registry,
 ) -> Suite:
     shared = {"name": file.name, "controls": file.controls, "threads": file.threads}
     return Suite.model_validate(
@@ -187,10 +190,15 @@ def _suite(
             "datasets": (dataset,),
             "seeds": seeds,
             "budget": budget,
-            "metrics": {name: {} for name in metrics} | _options(file, metrics),
+            "metrics": {name: {} for name in metrics} | _options(file, metrics, registry),
         }
     )
 
 
-def _options(file: ClaimFile, metrics: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    return {name: options for name, options in file.metrics.items() if name in metrics}
+def _options(
+    file: ClaimFile, metrics: tuple[str, ...], registry: Registry
+) -> dict[str, dict[str, Any]]:
+    """The file's options of the groups that these scores belong to."""
+    groups = {registry.metric(name).spec.name for name in metrics}
+    given = {registry.metric(name).spec.name: options for name, options in file.metrics.items()}
+    return {name: options for name, options in given.items() if name in groups}
