@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
-from benchbench.api.errors import describe
+from benchbench.api.errors import BenchError, describe
 from benchbench.tuning.trial import Job, Result, run_trial
 
 __all__ = ["run_apart"]
@@ -22,6 +23,7 @@ def run_apart(
 
     jobs: the next one is asked for when a process is free, so it may depend on results.
     timeout: seconds a trial may take, or None.
+    Raises BenchError where a trial can't be judged at all: no such device, data or weights.
     """
     context = multiprocessing.get_context("spawn")
     waiting, running = iter(jobs), dict[Connection, tuple[Job, SpawnProcess, float]]()
@@ -58,21 +60,25 @@ def run_apart(
 
 
 def _child(run: Callable[[Job], Result], job: Job, send: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends this
+    answer: Result | str
     try:
-        result = run(job)
+        answer = run(job)
     except Exception as error:  # outside of what the model did: data or weights are not here
-        result = Result("error", reason=describe(error))
-    send.send(result)
+        answer = describe(error)
+    send.send(answer)
     send.close()
 
 
 def _result(receive: Connection, process: SpawnProcess, seconds: float) -> Result:
     try:
-        result: Result = receive.recv()
+        answer: Result | str = receive.recv()
     except EOFError:
         process.join()
         code = process.exitcode or 0
         how = f"by signal {-code}" if code < 0 else f"with code {code}"
         return Result("error", reason=f"its process was ended {how}", seconds=seconds)
     process.join()
-    return result
+    if isinstance(answer, str):
+        raise BenchError(answer)
+    return answer

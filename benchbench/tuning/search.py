@@ -137,9 +137,12 @@ def check_search(
         raise UsageError(
             f"{objective} can't be an objective: neither more nor less of it is better"
         )
+    measured = registry.metric(objective).spec.kinds
     targets, skipped = [], []
     for dataset in dict.fromkeys(datasets):
         data = registry.dataset(dataset).spec
+        if data.kind not in measured:
+            raise UsageError(f"{objective} is not measured on {data.kind} data such as {data.name}")
         for model in dict.fromkeys(models):
             spec = registry.model(model).spec
             if data.kind not in spec.kinds:

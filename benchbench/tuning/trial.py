@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from benchbench.api import Assets, Budget, Diverged
+from benchbench.api import Assets, Budget, Diverged, NotAvailable
 from benchbench.api.errors import describe
 
 if TYPE_CHECKING:
@@ -59,7 +59,11 @@ class Result:
 
 
 def run_trial(job: Job) -> Result:
-    """Train and score in this process; every failure of the model becomes a result."""
+    """Train and score in this process; every failure of the model becomes a result.
+
+    Raises BenchError where it is no failure of the model: data, weights or device are not here,
+    or the objective does not apply to the data set.
+    """
     import torch
 
     from benchbench.data.held_out import on_validation
@@ -88,6 +92,8 @@ def run_trial(job: Job) -> Result:
         facts |= {"status": "done", "score": scores[job.objective]}
     except Diverged as error:
         facts |= {"status": "diverged", "reason": str(error)}
+    except NotAvailable:
+        raise
     except Exception as error:
         facts |= {"status": "error", "reason": describe(error)}
     return Result(**facts, spend=spend, seconds=time.perf_counter() - began)
@@ -128,7 +134,6 @@ def _scores(job: Job, registry: Registry, dataset: Dataset, model: Model) -> dic
     """The objective and what its metric measures beside it; raises where the objective is none."""
     import torch
 
-    from benchbench.api import NotAvailable
     from benchbench.api.seeding import derive_seed
     from benchbench.metrics.evaluation import SampleEvaluation
     from benchbench.registry import resolve
@@ -153,5 +158,5 @@ def _scores(job: Job, registry: Registry, dataset: Dataset, model: Model) -> dic
     wanted = next((score for score in found if score.metric == job.objective), None)
     if wanted is None or wanted.value is None:
         why = wanted.reason if wanted else f"{metric.spec.name} did not give it"
-        raise NotAvailable(f"{job.objective} is not available: {why}")
+        raise NotAvailable(f"{job.objective} of {job.model} on {job.dataset}: {why}")
     return {s.metric: s.value for s in found if s.value is not None and not s.condition}

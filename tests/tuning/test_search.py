@@ -1,0 +1,207 @@
+"""A search: equal effort, a row a trial, nothing lost when it is stopped."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchbench.api import Assets, Diverged, UsageError
+from benchbench.registry import Registry
+from benchbench.tuning import trial as trials
+from benchbench.tuning.history import History
+from benchbench.tuning.processes import run_apart
+from benchbench.tuning.proposals import propose
+from benchbench.tuning.search import Search, check_search
+from benchbench.tuning.space import Range, embedded_spaces
+from benchbench.tuning.trial import Job, Result, run_trial
+
+SPACE = {"lr": Range(low=0.001, high=1.0, log=True), "width": Range(low=4, high=8), "m": ("a", "b")}
+
+
+def search(**change: Any) -> Search:
+    options: dict[str, Any] = {
+        "models": ["vae", "gan"],
+        "datasets": ["grid25"],
+        "trials": 3,
+        "budget": "10step",
+        "objective": "mode_kl",
+        "sampler": "random",
+        "seed": 1000,
+        "device": "cpu",
+        "threads": 1,
+        "spaces": embedded_spaces(),
+    }
+    return check_search(Registry.load(), **{**options, **change})
+
+
+def fake(jobs: Iterable[Job]) -> Iterator[tuple[Job, Result]]:
+    """Scores a trial by its number, and lets trial 1 fail."""
+    for job in jobs:
+        if job.trial == 1:
+            yield job, Result("error", reason="a reason")
+        else:
+            yield job, Result("done", score=1.0 / (1 + job.trial), spend={"flop": 5.0})
+
+
+def ran(s: Search, folder: Path) -> History:
+    history = History.open(folder, s.settings())
+    assert len(list(s.run(history, Assets(), fake))) == len(history.rows)
+    return history
+
+
+def test_every_model_gets_the_same_trials_seeds_and_budget(tmp_path: Path) -> None:
+    rows = ran(search(), tmp_path).rows
+    by_model = {
+        m: [(r["trial"], r["seed"], r["budget"]) for r in rows if r["model"] == m]
+        for m in ("vae", "gan")
+    }
+    assert by_model["vae"] == by_model["gan"]
+    assert [seed for _, seed, _ in by_model["gan"]] == ["1000", "1001", "1002"]
+    assert [r["model"] for r in rows] == ["vae", "gan"] * 3  # stopped anywhere, still equal
+
+
+def test_the_first_trial_is_the_defaults_and_a_failure_is_a_row(tmp_path: Path) -> None:
+    history = ran(search(), tmp_path)
+    first, failed, last = history.of("grid25", "gan")
+    assert first["options"] == "{}"
+    assert (failed["status"], failed["reason"], failed["score"]) == ("error", "a reason", "")
+    assert json.loads(last["options"])
+    assert history.best("grid25", "gan", maximise=False) == last
+    assert history.best("grid25", "gan", maximise=True) == first
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_a_stopped_search_goes_on_with_the_same_options(tmp_path: Path, sampler: str) -> None:
+    whole = ran(search(trials=4, sampler=sampler), tmp_path / "whole")
+    ran(search(trials=2, sampler=sampler), tmp_path / "parts")
+    more = search(trials=4, sampler=sampler)
+    parts = History.open(tmp_path / "parts", more.settings())
+    assert more.missing(parts) == 4
+    assert len(list(more.run(parts, Assets(), fake))) == 4
+    assert parts.rows == whole.rows
+    assert more.missing(parts) == 0
+
+
+def test_other_settings_are_refused(tmp_path: Path) -> None:
+    ran(search(), tmp_path)
+    with pytest.raises(UsageError, match='budget = "10step", not "20step"'):
+        History.open(tmp_path, search(budget="20step").settings())
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"seed": 5}, "seeds from 1000 up"),
+        ({"objective": "mode_lk"}, "did you mean 'mode_kl'"),
+        ({"objective": "train_loss"}, "unknown objective"),
+        ({"objective": "mode_width"}, "neither more nor less of it is better"),
+        ({"models": ["article"]}, "article does not serve points data"),
+        ({"models": []}, "was given"),
+        ({"budget": "10stpe"}, "unknown budget unit 'stpe'"),
+    ],
+)
+def test_a_slip_is_refused(change: dict[str, Any], part: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        search(**change)
+    assert part in str(caught.value)
+
+
+def test_draws_lie_in_the_space_and_differ() -> None:
+    drawn = [
+        propose(SPACE, [], sampler="random", seed=1000, model="x", trial=k, maximise=False)
+        for k in range(1, 9)
+    ]
+    for options in drawn:
+        assert 0.001 <= options["lr"] <= 1 and 4 <= options["width"] <= 8
+        assert options["m"] in ("a", "b")
+    assert len({options["lr"] for options in drawn}) == 8
+    assert any(options["lr"] < 0.03 for options in drawn)  # even in the logarithm
+
+
+def test_tpe_learns_from_the_trials_before() -> None:
+    """It draws nearer to the best lr than chance does, by more than two standard errors.
+
+    Score: |log10 lr + 2| with log10 lr in [−3, 0]; of a uniform draw its mean is 5/6 and its
+    standard deviation 0.55, so the mean of 30 draws has a standard error of 0.10.
+    """
+    late: list[float] = []
+    for seed in (1, 2, 3):
+        past: list[tuple[dict[str, Any], float | None]] = []
+        for k in range(1, 26):
+            options = propose(
+                SPACE, past, sampler="tpe", seed=seed, model="x", trial=k, maximise=False
+            )
+            score = abs(math.log10(options["lr"]) + 2)
+            past.append((options, score))
+            late += [score] if k > 15 else []
+    assert sum(late) / len(late) < 5 / 6 - 2 * 0.10
+
+
+def job(**change: Any) -> Job:
+    base: dict[str, Any] = {"dataset": "grid25", "model": "vae", "trial": 0, "options": {}}
+    rest = {"objective": "mode_kl", "budget": "2step", "seed": 1000}
+    return Job(**{**base, **rest, **change})
+
+
+def test_a_trial_trains_and_scores_on_validation(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchbench.data import held_out
+
+    seen: list[str] = []
+    original = held_out.on_validation
+
+    def watched(dataset: Any) -> Any:
+        view = original(dataset)
+        seen.append(view.digest)
+        return view
+
+    monkeypatch.setattr(held_out, "on_validation", watched)
+    result = run_trial(job())
+    assert result.status == "done" and seen
+    assert result.score is not None and result.scores["mode_kl"] == result.score
+    assert result.spend["step"] == 2 and result.spend["flop"] > 0
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(Diverged("loss is nan"), "diverged"), (ValueError("no"), "error")]
+)
+def test_what_a_model_does_wrong_is_a_result(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, status: str
+) -> None:
+    def broken(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(trials, "_fit", broken)
+    result = run_trial(job())
+    assert (result.status, result.score) == (status, None)
+    assert str(error) in result.reason
+
+
+def _ends_itself(job: Job) -> Result:
+    import os
+    import signal
+
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+def _sleeps(job: Job) -> Result:
+    import time
+
+    time.sleep(60)
+    raise AssertionError
+
+
+def test_a_trial_that_is_killed_or_hangs_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchbench.tuning import processes
+
+    monkeypatch.setattr(processes, "run_trial", _ends_itself)
+    ((_, killed),) = run_apart([job()])
+    assert killed.status == "error" and "ended by signal 9" in killed.reason
+    monkeypatch.setattr(processes, "run_trial", _sleeps)
+    ((_, late),) = run_apart([job()], timeout=0.2)
+    assert late.status == "timeout" and "longer than 0.2 s" in late.reason
