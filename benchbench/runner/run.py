@@ -58,19 +58,19 @@ class Run:
         self.timeout = timeout
         self.fresh = fresh
         self.whole = plan
+        self._lock = FileLock(self.folder.path / ".lock", timeout=0)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Keep other runs out of the folder; raises UsageError where one is at work there.
 
-        The system gives the lock back when its holder ends, however it does.
+        May be nested. The system gives the lock back when its holder ends, however it does.
         """
         self._check_folder()
         self.folder.path.mkdir(parents=True, exist_ok=True)
         where = repr(str(self.folder.path))
-        lock = FileLock(self.folder.path / ".lock", timeout=0)
         try:
-            lock.acquire()
+            self._lock.acquire()
         except NotImplementedError:
             raise UsageError(
                 f"{where} lies on a file system without locks, so a second run there would not be "
@@ -83,7 +83,7 @@ class Run:
         try:
             yield
         finally:
-            lock.release()
+            self._lock.release()
 
     def execute(
         self,
@@ -92,20 +92,21 @@ class Run:
         on_begin: Callable[[list[Cell]], None] = lambda cells: None,
         on_damage: Callable[[str], None] = lambda line: None,
     ) -> list[Outcome]:
-        """Run what is missing of the plan; call it inside `held`.
+        """Run what is missing of the plan, with the folder held.
 
         on_damage: called with a line for each file that is not what was written.
         """
-        self._write_plan()
-        self._clean()
-        for line in repair(self.whole.cells, self.folder):
-            on_damage(line)
-        todo = self.missing_cells()
-        on_begin(todo)
-        executor = LocalExecutor(
-            self.folder, jobs=self.jobs, timeout=self.timeout, on_event=on_event, on_end=on_end
-        )
-        return executor.run(todo)
+        with self.held():
+            self._write_plan()
+            self._clean()
+            for line in repair(self.whole.cells, self.folder):
+                on_damage(line)
+            todo = self.missing_cells()
+            on_begin(todo)
+            executor = LocalExecutor(
+                self.folder, jobs=self.jobs, timeout=self.timeout, on_event=on_event, on_end=on_end
+            )
+            return executor.run(todo)
 
     def missing_cells(self) -> list[Cell]:
         """The cells of this plan that lack a score, in the order of the plan."""
