@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchbench.api import ModelSpec, hookimpl
-from benchbench_ldm.config import DDPMConfig, DiffusionSampling, LDMConfig, LDMSampling
+from benchbench_ldm.config import DDPMConfig, DDPMSampling, LDMConfig, LDMSampling
 
 __all__ = ["bench_models"]
 
@@ -31,7 +31,7 @@ def bench_models() -> list[ModelSpec]:
             kinds=frozenset({"points", "image", "signal"}),
             implementation="benchbench_ldm.data_space:DataDiffusion",
             config=DDPMConfig,
-            sampling=DiffusionSampling,
+            sampling=DDPMSampling,
             capabilities=frozenset({"log_prob", "denoise"}),
             summary="diffusion in data space: the ldm without its autoencoder",
             reference="Ho et al., Denoising Diffusion Probabilistic Models, 2020; Karras et al., "

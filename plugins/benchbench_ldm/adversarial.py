@@ -2,7 +2,7 @@
 
     D(x): (h, w) scores, one for each patch of the image
     critic   E softplus(D(x̂) − D(x)) + γ/2 E (‖∇ΣD(x)‖² + ‖∇ΣD(x̂)‖²)
-    push     g = ∇_x̂ [softplus(D(x) − D(x̂)) + F ‖φ(x) − φ(x̂)‖₁],  scaled to w ‖∇_x̂ ‖x − x̂‖²‖
+    push     −g, g = ∇_x̂ [softplus(D(x) − D(x̂)) + F ‖φ(x) − φ(x̂)‖₁],  scaled to w ‖∇_x̂ ‖x − x̂‖²‖
 
 "High-Resolution Image Synthesis with Latent Diffusion Models" (Rombach et al., 2022) trains its
 autoencoder on such a sum: squared error, a feature loss, a patch critic ("Image-to-Image
@@ -24,12 +24,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["PatchCritic", "duel"]
+__all__ = ["PatchCritic", "duel", "scaled"]
 
 PERIOD = 8
 """Steps from one gradient penalty to the next; it divides the blocks in which FLOPs are counted."""
@@ -51,13 +52,12 @@ class PatchCritic(nn.Module):
     def __init__(self, shape: Sequence[int], *, width: int) -> None:
         super().__init__()
         widths = (shape[0], width, 2 * width, 4 * width)
-        self.stages = nn.ModuleList(
-            nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in itertools.pairwise(widths)
-        )
-        self.head = nn.Conv2d(widths[-1], 1, 1)
-        for layer in self.stages:
+        stages = [nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in itertools.pairwise(widths)]
+        for layer in stages:
             nn.init.kaiming_normal_(layer.weight, a=SLOPE)
-            nn.init.zeros_(layer.bias)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        self.stages = nn.ModuleList(stages)
+        self.head = nn.Conv2d(widths[-1], 1, 1)
         nn.init.normal_(self.head.weight, std=0.1 / math.sqrt(widths[-1]))
 
     def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -70,21 +70,26 @@ class PatchCritic(nn.Module):
 
 
 def duel(critic: PatchCritic, x: Tensor, rebuilt: Tensor, *, step: int) -> tuple[Tensor, Tensor]:
-    """The critic's loss, (), and what moves reconstructions past it, −g: (n, C, H, W).
+    """The critic's loss, (), and the gradient g of what reconstructions fall short by.
 
-    x, rebuilt: images and their reconstructions, (n, C, H, W), cut to [−1, 1] as samples will be.
+    x, rebuilt: images and their reconstructions, (n, C, H, W). The critic sees them within
+    [−1, 1], as samples will be. step: of the training.
     """
     penalised = step % PERIOD == 0
+    # bfloat16's three digits are too few for a gradient's gradient.
+    exact = torch.autocast(x.device.type, enabled=False) if penalised else nullcontext()
     x = x.detach().requires_grad_(penalised)
     shown = rebuilt.detach().requires_grad_()
-    real, wanted = critic(x)
-    fake, found = critic(shown.clamp(-1, 1))
-    distance = sum((a.detach() - b).abs().mean() for a, b in zip(wanted, found, strict=True))
-    target = functional.softplus(real.detach() - fake).mean() + FEATURES * distance
-    (push,) = torch.autograd.grad(target, shown, retain_graph=True)
-    loss = functional.softplus(fake - real).mean()
-    if penalised:
-        loss = loss + 0.5 * PERIOD * GAMMA * (_steepness(real, x) + _steepness(fake, shown))
+    with exact:
+        real, wanted = critic(x)
+        fake, found = critic(shown.clamp(-1, 1))
+        target = functional.softplus(real.detach() - fake).mean()
+        for a, b in zip(wanted, found, strict=True):
+            target = target + FEATURES * (a.detach() - b).abs().mean()
+        (push,) = torch.autograd.grad(target, shown, retain_graph=True)
+        loss = functional.softplus(fake - real).mean()
+        if penalised:
+            loss = loss + 0.5 * PERIOD * GAMMA * (_steepness(real, x) + _steepness(fake, shown))
     return loss, push
 
 

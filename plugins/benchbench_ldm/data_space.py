@@ -24,10 +24,11 @@ from torch import Tensor
 from benchbench.api.data import DataInfo
 from benchbench.api.training import Training
 from benchbench.nn.compiled import compiled_forward
-from benchbench_ldm.config import DDPMConfig, DiffusionSampling
+from benchbench_ldm.config import DDPMConfig, DDPMSampling
 from benchbench_ldm.diffusion import Denoiser, Diffusion, inject_noise
 from benchbench_ldm.process import DiffusionModel, least_sigma
 from benchbench_ldm.sizes import DataSpaceSizes
+from benchbench_ldm.solvers import evaluations
 
 __all__ = ["DataDiffusion"]
 
@@ -105,10 +106,15 @@ class DataDiffusion(DiffusionModel):
 
     @torch.no_grad()
     def sample(self, n: int, *, generator: torch.Generator, **sampling: Any) -> Tensor:
-        """(n, *shape); images clamped to [−1, 1]. sampling: fields of `DiffusionSampling`."""
-        z = self._solve(n, DiffusionSampling(**sampling), generator)
+        """(n, *shape); images clamped to [−1, 1]. sampling: fields of `DDPMSampling`."""
+        z = self._solve(n, DDPMSampling(**sampling), generator)
         x = (z * self.scale + self.shift).unflatten(1, self.data.shape)
         return x.clamp(-1, 1) if self.data.kind == "image" else x
+
+    def nfe(self, **sampling: Any) -> int:
+        """Evaluations of the denoiser for one sample."""
+        options = DDPMSampling(**sampling)
+        return evaluations(options.sampler, options.steps)
 
     def describe(self) -> dict[str, Any]:
         """Facts for the score detail; noise levels in standard deviations of the data."""

@@ -18,7 +18,7 @@ from benchbench.api.training import Training
 from benchbench_ldm.config import DiffusionSampling
 from benchbench_ldm.diffusion import Denoiser, Diffusion
 from benchbench_ldm.likelihood import ode_log_prob
-from benchbench_ldm.solvers import evaluations, noise_levels, solve
+from benchbench_ldm.solvers import noise_levels, solve
 
 __all__ = ["DiffusionModel", "adamw", "descend", "least_sigma", "set_rate"]
 
@@ -91,11 +91,6 @@ class DiffusionModel(Model):
             covariance=self.diffusion.covariance,
             trace=denoiser.trace,
         )
-
-    def nfe(self, **sampling: Any) -> int:
-        """Evaluations of the denoiser for one sample; a decoder's single pass is not counted."""
-        options = DiffusionSampling(**sampling)
-        return evaluations(options.sampler, options.steps)
 
     def _sigmas(self) -> dict[str, Any]:
         """Facts for `describe`."""

@@ -160,7 +160,7 @@ def test_standardised_latents_have_unit_variance_and_invert() -> None:
     torch.testing.assert_close(autoencoder.decode(mean), x, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("sampler", ["euler", "heun", "dpmpp-2m", "stochastic"])
+@pytest.mark.parametrize("sampler", ["euler", "heun", "dpmpp-2m", "ab2", "stochastic"])
 def test_sampling_is_deterministic_and_leaves_global_state_alone(sampler: str) -> None:
     model = build(POINTS)
     before = torch.get_rng_state()

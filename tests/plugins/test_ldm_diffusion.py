@@ -155,7 +155,8 @@ def test_nfe_is_exact(steps: int, sampler: Sampler) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sampler", "steps"), [("euler", 400), ("heun", 48), ("dpmpp-2m", 48), ("stochastic", 48)]
+    ("sampler", "steps"),
+    [("euler", 400), ("heun", 48), ("dpmpp-2m", 48), ("ab2", 48), ("stochastic", 48)],
 )
 def test_samplers_reproduce_a_gaussian(sampler: Sampler, steps: int) -> None:
     n = 40_000
@@ -167,7 +168,9 @@ def test_samplers_reproduce_a_gaussian(sampler: Sampler, steps: int) -> None:
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize(("sampler", "order"), [("euler", 1), ("heun", 2), ("dpmpp-2m", 2)])
+@pytest.mark.parametrize(
+    ("sampler", "order"), [("euler", 1), ("heun", 2), ("dpmpp-2m", 2), ("ab2", 2)]
+)
 def test_order_of_convergence(sampler: Sampler, order: int, schedule: Schedule) -> None:
     """From σ_max to σ_min the exact solution scales X − MEAN by a known factor."""
     x = start(64, 10.0).double()
