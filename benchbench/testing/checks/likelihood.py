@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -55,11 +56,14 @@ def density_of_samples(subject: Subject) -> None:
     subject.need("log_prob")
     model = subject.trained(subject.line("log_prob"))
     x = grid()
-    below = _log_prob(model, x).double().exp().cumsum(0) * STEP
+    density = _log_prob(model, x).double().exp()
+    # The trapezoidal rule at each point of the grid, and straight lines between: a sum of columns
+    # would lie one step to the side, which a narrow mode does not forgive.
+    below = (density.cumsum(0) - 0.5 * density) * STEP
     drawn = subject.sample(model, MANY).flatten().double().sort().values
-    place = torch.searchsorted(x.flatten().double(), drawn).clamp(max=len(x) - 1)
+    under = torch.from_numpy(np.interp(drawn.cpu(), x.flatten().double(), below.cpu()))
     ranks = (torch.arange(MANY, dtype=torch.float64) + 0.5) / MANY
-    statistic = float((below[place] - ranks).abs().max()) * math.sqrt(MANY)
+    statistic = float((under - ranks).abs().max()) * math.sqrt(MANY)
     ensure(
         statistic <= CRITICAL,
         f"line: {MANY} samples do not follow exp(log_prob): Kolmogorov's statistic is "
