@@ -13,7 +13,7 @@ from statistics import mean
 from benchbench.api import Budget
 from benchbench.runner.plan import Cell
 from benchbench.runner.run import Run
-from benchbench.store.scores import CONTROL_MODEL, REFERENCE_MODEL
+from benchbench.store.scores import CONTROL_MODEL, EXTERNAL, REFERENCE_MODEL
 
 __all__ = ["cell_seconds", "forecast"]
 
@@ -41,7 +41,7 @@ def forecast(job: Run, cells: Iterable[Cell]) -> dict[str, float]:
 
 def cell_seconds(cell: Cell) -> float:
     """Seconds of a cell of which nothing is known but its budget."""
-    if cell.model in (REFERENCE_MODEL, CONTROL_MODEL):
+    if cell.model in (REFERENCE_MODEL, CONTROL_MODEL) or cell.budget == EXTERNAL:
         return STARTING + MEASURING
     budget = Budget.parse(cell.budget)
     training = {"s": budget.amount, "flop": budget.amount / SPEED}.get(budget.unit, UNKNOWN)

@@ -132,6 +132,8 @@ class Claim(BaseModel):
             raise ValueError("lacks metric")
         if self.scale == "log" and self.statistic in ("share", "slope"):
             raise ValueError("scale: log is for statistic mean or spread")
+        if self.statistic == "spread" and isinstance(self.against, float) and self.against <= 0:
+            raise ValueError("a spread is held against a number above 0")
         if self.statistic == "slope" and not isinstance(self.against, float):
             raise ValueError("a slope is held against a number")
 

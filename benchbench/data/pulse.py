@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import importlib.util
 from pathlib import Path
 
 import torch
@@ -24,21 +23,13 @@ from torch import Tensor
 from benchbench.api import Assets, DatasetSpec, UsageError
 from benchbench.api.data import DataInfo, Dataset, Split
 from benchbench.data.hashing import digest_tensors
+from benchbench.data.pulse_file import where_pulse
 
-__all__ = ["load_pulse", "where_pulse", "windows"]
+__all__ = ["load_pulse", "windows"]
 
 SHA256 = "16eedaa7c97c6ca873e7e424d27a84dcd043d4eca0e4f7611d2a37969192b7ea"
 BLOCK, LENGTH, STRIDE = 1000, 64, 2
 TURNS = ("train", "train", "validation", "train", "test")
-
-
-def where_pulse(spec: DatasetSpec, assets: Assets) -> Path | None:
-    """The recording's file, or None where HeartPy is not installed. HeartPy is not imported."""
-    found = importlib.util.find_spec("heartpy")
-    if found is None or found.origin is None:
-        return None
-    path = Path(found.origin).parent / "data" / "data3.csv"
-    return path if path.is_file() else None
 
 
 def load_pulse(spec: DatasetSpec, assets: Assets | None = None) -> Dataset:

@@ -54,6 +54,7 @@ def test_a_claim_is_read_with_the_file_s_defaults(tmp_path: Path) -> None:
         ({"direction": "equal", "delta": 0}, "nothing is equal to within nothing"),
         ({"scale": "log", "delta": 0.5}, "delta is a factor here"),
         ({"statistic": "share"}, "statistic: share and when"),
+        ({"statistic": "spread", "against": 0, "delta": 2}, "a number above 0"),
         ({"when": "< 3"}, "statistic: share and when"),
         ({"statistic": "share", "when": "few"}, "write a comparison"),
         ({"statistic": "slope", "over": ["n=1"]}, "slope and over"),
