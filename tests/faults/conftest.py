@@ -19,7 +19,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.faults)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def warmed(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The imports of a run, in this process."""
     warm(tmp_path_factory.mktemp("warm") / "out")

@@ -22,6 +22,9 @@ from benchbench.api.tensors import read_tensors, write_tensors
 from benchbench.runner import run
 
 
+pytestmark = pytest.mark.usefixtures("warmed")
+
+
 class Bomb:
     """Leaves a file where it is unpickled."""
 

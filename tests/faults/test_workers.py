@@ -26,6 +26,8 @@ from benchbench.runner import cell as cell_module
 from benchbench.runner import local
 from benchbench.store.files import read_json
 
+pytestmark = pytest.mark.usefixtures("warmed")
+
 SOON = 5.0
 """Seconds within which a worker ends after its parent."""
 
