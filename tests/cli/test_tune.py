@@ -76,8 +76,8 @@ def test_a_slip_is_one_line(
 def test_a_refused_search_loads_neither_torch_nor_optuna(tmp_path: Path) -> None:
     script = (
         "import sys; from benchbench.cli.main import main\n"
-        "try: main(['tune', '--models', 'gan', '--datasets', 'grid25', '--objective', 'mode_width', "
-        "'--out', 'x'])\n"
+        "try: main(['tune', '--models', 'gan', '--datasets', 'grid25', "
+        "'--objective', 'mode_width', '--out', 'x'])\n"
         "except SystemExit as end: assert end.code == 2\n"
         "assert not {'torch', 'optuna', 'pandas'} & set(sys.modules)"
     )
