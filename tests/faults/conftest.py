@@ -1,7 +1,7 @@
 """Runs that are interrupted and folders that are damaged: `pytest -m faults`.
 
 A part runs in the normal suite. BENCH_FAULTS=long asks for all of it: every write that can fail,
-100 kills, 5,000 mutated inputs, every file damaged in four ways.
+100 kills, 5,000 mutated inputs, every file damaged in five ways.
 """
 
 from __future__ import annotations

@@ -21,7 +21,6 @@ from benchbench.api.files import remove_leftovers, write_atomic
 from benchbench.api.tensors import read_tensors, write_tensors
 from benchbench.runner import run
 
-
 pytestmark = pytest.mark.usefixtures("warmed")
 
 
