@@ -94,10 +94,11 @@ def check(out: Path, file: Path, what: str, folder: Path, printed: str, log: Pat
     if file.parts[0] == "cells":
         assert f"{file} is damaged" in again.err, what
         assert (out / file).is_file() or file.name == "train.jsonl", what
-        third = bench(arguments(out, MODELS), log, quick)
-        assert third.code == 0
-        assert "damaged" not in third.err, what
-        assert "0 cells to run" in third.err, what
+        if LONG or file.suffix == ".safetensors":
+            third = bench(arguments(out, MODELS), log, quick)
+            assert third.code == 0
+            assert "damaged" not in third.err, what
+            assert "0 cells to run" in third.err, what
     else:
         assert (out / file).read_bytes() == (folder / file).read_bytes(), what
 

@@ -24,9 +24,9 @@ HANG_SECONDS = 20.0
 
 
 def fuzz(examples: int) -> settings:
-    """This many inputs in the long profile; a fixed thirtieth of them in the normal suite."""
+    """This many inputs in the long profile; a fixed fiftieth of them in the normal suite."""
     return settings(
-        max_examples=examples if LONG else examples // 30,
+        max_examples=examples if LONG else examples // 50,
         derandomize=not LONG,
         deadline=None,
         suppress_health_check=list(HealthCheck),

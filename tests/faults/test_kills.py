@@ -26,7 +26,7 @@ from forked import (
 
 from benchbench.runner import cell
 
-KILLS = 100 if LONG else 5
+KILLS = 100 if LONG else 3
 PLAN = ("good,slow,vae", "--jobs", "2")
 
 

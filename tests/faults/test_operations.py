@@ -89,7 +89,7 @@ def _note(file: Path, n: int) -> None:
 
 
 @pytest.mark.parametrize("fault", [once, ever_after, killed])
-@pytest.mark.parametrize("n", range(1, MANY, 1 if LONG else 29))
+@pytest.mark.parametrize("n", range(1, MANY, 1 if LONG else 47))
 def test_the_next_run_completes(
     tmp_path: Path, whole: Path, operations: int, fault: Any, n: int
 ) -> None:
