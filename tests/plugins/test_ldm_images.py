@@ -39,9 +39,11 @@ def build(data: DataInfo, **options: Any) -> LatentDiffusion:
 
 
 def test_large_images_get_convolutions_and_all_else_what_it_had() -> None:
-    assert Sizes.choose(LDMConfig(), info((1, 16, 16))).autoencoder == "conv"
+    large = Sizes.choose(LDMConfig(), info((1, 16, 16)))
+    assert large.autoencoder == "conv" and large.ae_adversarial > 0
     for data in (info((1, 28, 15)), info((1, 8, 8)), DataInfo("s", "signal", (3, 400), 9)):
-        assert Sizes.choose(LDMConfig(), data).autoencoder == "mlp"
+        sizes = Sizes.choose(LDMConfig(), data)
+        assert sizes.autoencoder == "mlp" and sizes.ae_adversarial == 0
     assert Sizes.choose(LDMConfig(autoencoder="mlp"), info((1, 28, 28))).autoencoder == "mlp"
 
 
