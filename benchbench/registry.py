@@ -35,6 +35,7 @@ from benchbench.api import (
     hooks,
     unknown,
 )
+from benchbench.api.callables import callable_spec
 from benchbench.api.config import describe_invalid
 from benchbench.api.names import check_name
 from benchbench.api.specs import version_mismatch
@@ -107,8 +108,16 @@ class Registry:
         return registry
 
     def model(self, name: str) -> Entry[ModelSpec]:
-        """The model of this name; raises UsageError with the nearest name."""
-        return self._get("model", self.models, name)
+        """The model of this name, the instance that `name:ARGUMENT` asks for, or a function.
+
+        A name with a colon after no model's name is the import path of a Python function. Raises
+        UsageError with the nearest name.
+        """
+        head, colon, argument = name.partition(":")
+        if colon and head not in self.models:
+            return Entry(callable_spec(name, self.models), head, "")
+        entry = self._get("model", self.models, head)
+        return entry if not colon and not entry.spec.argument else _model_instance(entry, argument)
 
     def dataset(self, name: str) -> Entry[DatasetSpec]:
         """The data set of this name, or the instance that `name:ARGUMENT?key=value&…` asks for.
@@ -230,6 +239,15 @@ def _instance(entry: Entry[DatasetSpec], name: str, rest: str) -> Entry[DatasetS
     return replace(entry, spec=resolve(spec.instance, entry.owner)(spec, argument, options))
 
 
+def _model_instance(entry: Entry[ModelSpec], argument: str) -> Entry[ModelSpec]:
+    spec = entry.spec
+    if not spec.argument:
+        raise UsageError(f"model {spec.name!r} takes nothing after a colon; got {argument!r}")
+    if not argument:
+        raise UsageError(f"model {spec.name!r} lacks its {spec.argument}; write {spec.typed}")
+    return replace(entry, spec=resolve(spec.instance, entry.owner)(spec, argument))
+
+
 def _claim(table: dict[str, Entry[Spec]], entry: Entry[Spec], what: str) -> None:
     name = entry.spec.name
     if name in table:
@@ -278,10 +296,8 @@ def _check_spec(spec: AnySpec, plugin: str) -> None:
     kinds = {spec.kind} if isinstance(spec, DatasetSpec) else set(spec.kinds)
     for kind in kinds - set(KINDS):
         raise PluginError(str(unknown(f"data kind of {spec.name!r}", kind, KINDS)))
-    if isinstance(spec, DatasetSpec) and bool(spec.argument) != bool(spec.instance):
-        raise PluginError(
-            f"data set {spec.name!r} must give both of argument and instance, or none"
-        )
+    if isinstance(spec, DatasetSpec | ModelSpec) and bool(spec.argument) != bool(spec.instance):
+        raise PluginError(f"{spec.name!r} must give both of argument and instance, or none")
     for score in spec.scores if isinstance(spec, MetricSpec) else ():
         for control in set(score.catches) - set(CONTROLS[1:]):
             raise PluginError(

@@ -52,15 +52,15 @@ def file_name(name: str) -> str:
     return f"{slug(short_label(name))[:60]}-{digest}"
 
 
-def instance_name(name: str, argument: str, options: Config) -> str:
+def instance_name(name: str, argument: str, options: Config | None = None) -> str:
     """`name:ARGUMENT?key=value&…`: the options that differ from the defaults, sorted."""
-    changed = options.changed()
+    changed = options.changed() if options else {}
     query = "&".join(f"{key}={option_text(value)}" for key, value in changed.items())
     return f"{name}:{argument}" + (f"?{query}" if query or "?" in argument else "")
 
 
 def short_label(name: str) -> str:
-    """A data set's name for a table: of a path only the last part.
+    """A data set's or model's name for a table: of a path only the last part.
 
     >>> short_label("folder:/home/me/photos?size=64")
     'folder:photos?size=64'

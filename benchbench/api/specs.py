@@ -62,6 +62,16 @@ class ModelSpec:
         `name[key=value]` whose key is a sampling option is a variant of the trained model; a key
         of `config` makes another trained model. The two share no key.
     capabilities: what it can do beyond fit and sample, each with its method on the class.
+    external: whether it was trained elsewhere: `fit` is never called, rows have the budget
+        `external`, and the implementation may be a function `f(n, generator) -> Tensor` as well.
+    argument: what stands after a colon in the name, in a word for people (`FOLDER`), or empty.
+    instance: import path of a function `instance(spec, argument: str) -> ModelSpec`, needed with
+        `argument`: the spec of one instance with its `source`, under its name
+        `instance_name(spec.name, argument)`. It checks the argument, makes it canonical (a path
+        absolute), raises UsageError, and loads no torch.
+    source: of an instance: its argument, and a hash of what it names, part of every key. The
+        implementation of an instance is called with (config, data, argument).
+    shape: of one sample, where it is known before the model is loaded; None: that of the data.
     """
 
     name: str
@@ -71,9 +81,19 @@ class ModelSpec:
     config: type[Config] = Config
     sampling: type[Config] = Config
     capabilities: frozenset[Capability] = frozenset()
+    external: bool = False
+    argument: str = ""
+    instance: str | Callable[..., Any] = ""
+    source: tuple[str, str] | None = None
+    shape: tuple[int, ...] | None = None
     summary: str = ""
     reference: str = ""
     api_version: int = API_VERSION
+
+    @property
+    def typed(self) -> str:
+        """How the model is written after `--models`."""
+        return self.name + (f":{self.argument}" if self.argument else "")
 
 
 @dataclass(frozen=True)

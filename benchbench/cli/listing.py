@@ -41,10 +41,10 @@ def list_command(topic: str | None, plugins: tuple[str, ...], data_dir: str | No
 
 def _models(registry: Registry) -> None:
     rows = []
-    for name, entry in sorted(registry.models.items()):
+    for _, entry in sorted(registry.models.items()):
         spec = entry.spec
         kinds, can = ", ".join(sorted(spec.kinds)), ", ".join(sorted(spec.capabilities))
-        rows.append((name, spec.family, kinds, can or "-", entry.owner, entry.version))
+        rows.append((spec.typed, spec.family, kinds, can or "-", entry.owner, entry.version))
     _print(("model", "family", "data kinds", "capabilities", "owner", "version"), rows)
     for name, entry in sorted(registry.models.items()):
         config, sampling = entry.spec.config.model_fields, entry.spec.sampling.model_fields

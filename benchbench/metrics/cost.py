@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from torch import Tensor, nn
 
-from benchbench.api import Config, Evaluation, Score
+from benchbench.api import Config, Evaluation, NotAvailable, Score
 from benchbench.nn import EMA
 
 __all__ = ["compute", "count_parameters"]
@@ -38,6 +38,8 @@ def count_parameters(module: nn.Module) -> dict[str, int]:
 def compute(evaluation: Evaluation, config: Config) -> list[Score]:
     """The one score `parameters`, exact."""
     counts = count_parameters(evaluation.model)
+    if not any(counts.values()):
+        raise NotAvailable("the model shows the bench no tensor, so its size is not known")
     return [Score("parameters", float(counts.pop("parameters")), bound="exact", detail=counts)]
 
 

@@ -33,5 +33,9 @@ def sampling_detail(evaluation: SampleEvaluation) -> dict[str, Any]:
     """Network evaluations and sampling options of a model's row; empty for samples alone."""
     if evaluation.available is not None:
         return {}
-    nfe = evaluation.model.nfe(**evaluation.sampling)
-    return {"nfe": nfe, "sampling": evaluation.sampling}
+    detail: dict[str, Any] = {"sampling": evaluation.sampling}
+    try:
+        detail["nfe"] = evaluation.model.nfe(**evaluation.sampling)
+    except NotAvailable:  # a function from elsewhere that doesn't say so
+        detail["nfe"] = None
+    return detail

@@ -42,8 +42,8 @@ def compute(evaluation: Evaluation, config: SpeedConfig) -> list[Score]:
         "device": _device_name(evaluation.device),
         "threads": torch.get_num_threads(),
         "sampling": evaluation.sampling,
-        "nfe": evaluation.model.nfe(**evaluation.sampling),
     }
+    nfe = _nfe(evaluation, detail)
 
     def call(n: int) -> Callable[[], object]:
         return lambda: evaluation.draw(n, generator=generator)
@@ -51,7 +51,7 @@ def compute(evaluation: Evaluation, config: SpeedConfig) -> list[Score]:
     largest = config.batch_sizes[-1]
     # Counting first: its call is the first warm-up of the largest batch.
     scores = [
-        Score("nfe", float(detail["nfe"]), bound="exact", detail=detail),
+        nfe,
         _flops(call(largest), largest, detail),
     ]
     for n in config.batch_sizes:
@@ -63,6 +63,15 @@ def compute(evaluation: Evaluation, config: SpeedConfig) -> list[Score]:
         )
         scores += _timed(times, n, detail)
     return [*scores, _memory(call(largest), largest, evaluation.device, detail)]
+
+
+def _nfe(evaluation: Evaluation, detail: dict[str, Any]) -> Score:
+    """The score `nfe`; it stands in the detail of the others, where it is known."""
+    try:
+        detail["nfe"] = evaluation.model.nfe(**evaluation.sampling)
+    except NotAvailable as reason:
+        return Score("nfe", None, detail=detail, status="skipped", reason=str(reason))
+    return Score("nfe", float(detail["nfe"]), bound="exact", detail=detail)
 
 
 def time_calls(

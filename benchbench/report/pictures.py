@@ -92,7 +92,8 @@ class Pictures:
         self, dataset: Dataset, cells: Iterable[Cell], seed: int
     ) -> Iterable[tuple[str, Tensor]]:
         for cell in cells:
-            for variant in cell.variants if cell.seed == seed else ():
+            shown = cell.seed == seed or cell.given
+            for variant in cell.variants if shown else ():
                 file = self.folder.cell(cell.folder).samples(variant.label)
                 samples = _drawable(dataset, read_samples(file))
                 if samples is not None:

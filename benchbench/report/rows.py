@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from benchbench.api.names import short_label
 from benchbench.report.columns import in_column
 from benchbench.report.entries import SPEND, Entry, kind_of
 from benchbench.report.statistics import mean_interval
@@ -31,7 +32,7 @@ def build_rows(entries: Sequence[Entry], columns: Sequence[Column]) -> list[Row]
 def label_of(key: RowKey) -> str:
     """`real (held out)`, `gan[loss=ns]`, `ldm[steps=8]`, `other (external)`."""
     options = ",".join(part for part in (key.config, key.variant) if part)
-    name = f"{key.model}[{options}]" if options else key.model
+    name = short_label(key.model) + (f"[{options}]" if options else "")
     return {"real": f"{name} (held out)", "external": f"{name} (external)"}.get(kind_of(key), name)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from benchbench.api import ScoreSpec
+from benchbench.store.scores import EXTERNAL
 
 __all__ = [
     "EXTERNAL",
@@ -25,9 +26,6 @@ __all__ = [
     "Section",
     "Tables",
 ]
-
-EXTERNAL = "external"
-"""The budget of models that were trained elsewhere."""
 
 MISSING = "–"
 """What a cell without a value shows."""

@@ -17,6 +17,7 @@ from benchbench.api.model import Model
 from benchbench.api.seeding import derive_seed
 from benchbench.registry import Registry, resolve
 from benchbench.runner.checkpoint import load_state, save_state
+from benchbench.runner.external import load_external
 from benchbench.runner.measuring import Emit, Measuring
 from benchbench.runner.plan import Cell
 from benchbench.runner.stopping import Stop
@@ -52,7 +53,7 @@ class CellRun:
         self.device = torch.device(cell.device)
         self.model: Model | None = None
         self.model_spec: ModelSpec | None = None
-        if cell.model not in (REFERENCE_MODEL, CONTROL_MODEL):
+        if cell.model not in (REFERENCE_MODEL, CONTROL_MODEL) and not cell.given:
             self.model_spec = registry.model(cell.model).spec
         self.measuring = Measuring(cell, registry, folder, assets, emit, self.model_spec)
         self.dataset = self.measuring.dataset
@@ -75,7 +76,8 @@ class CellRun:
                     skipped = {"status": "skipped", "reason": reason, "cell": asdict(self.cell)}
                     self.folder.write_status(skipped)
                     return skipped
-                status = self._trained(status)
+                external = self.model_spec.external
+                status = self._loaded() if external else self._trained(status)
             began = time.perf_counter()
             errors = self.measuring.scores(self.model, self.stop)
             spent = status.get("measure_seconds", 0.0) + time.perf_counter() - began
@@ -90,6 +92,15 @@ class CellRun:
         return status
 
     # --- training ------------------------------------------------------------------------------
+
+    def _loaded(self) -> dict[str, Any]:
+        """Fill `self.model` with a model that was trained elsewhere."""
+        assert self.model_spec is not None
+        entry = self.registry.model(self.cell.model)
+        config = self.model_spec.config.model_validate(self.cell.config)
+        model = load_external(entry, config, self.dataset.info)
+        self.model = model.to(self.device).eval()
+        return {"provenance": self._provenance(), "cell": asdict(self.cell)}
 
     def _unserved(self) -> str:
         assert self.model_spec is not None

@@ -160,6 +160,8 @@ class Measuring:
         if self.cell.model == CONTROL_MODEL:
             assert self.cell.seed is not None
             samples = control_samples(variant.label, self.dataset, self.cell.seed)
+        elif self.cell.given:
+            samples = self._given()
         elif model is None:
             samples = self.dataset.to_model(self.dataset.validation.raw.to(self.device))
         return SampleEvaluation(
@@ -175,6 +177,13 @@ class Measuring:
             sampling=variant.sampling,
             cache=self.assets.cache,
         )
+
+    def _given(self) -> Tensor:
+        raw = read_samples(self.folder.given, self.cell.given["digest"])
+        if raw is None:
+            again = f"run `bench eval {self.cell.given['path']}` again"
+            raise UsageError(f"{self.folder.given} is not whole; {again}")
+        return self.dataset.to_model(raw.to(self.device))
 
     def _extractor(self, wanted: NamedHash) -> Extractor | None:
         """The extractor of the plan, loaded once; raises UsageError if its weights changed."""

@@ -7,12 +7,9 @@ over all data sets and models before the next begins.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -25,111 +22,35 @@ from benchbench.api import (
     Assets,
     BenchError,
     Budget,
+    DatasetSpec,
     MetricSpec,
+    ModelSpec,
     UsageError,
 )
-from benchbench.api.names import file_name, short_label, slug
+from benchbench.api.names import short_label
 from benchbench.registry import Entry, Registry
 from benchbench.runner.device import device_name, resolve_device, torch_version
+from benchbench.runner.facts import AUTO, Facts, NamedHash, check_different, dataset_facts
+from benchbench.runner.planned import Cell, MetricRun, digest
 from benchbench.runner.selection import ModelRun, Variant, select_models
 from benchbench.runner.sources import source_hash
 from benchbench.runner.suite import Suite, describe_invalid
-from benchbench.store.scores import CONTROL_MODEL, REFERENCE_MODEL
+from benchbench.store.scores import CONTROL_MODEL, EXTERNAL, REFERENCE_MODEL
 
-__all__ = ["AUTO", "Cell", "MetricRun", "NamedHash", "Plan", "check_suite", "resolve_plan"]
+__all__ = [
+    "AUTO",
+    "Cell",
+    "Checked",
+    "MetricRun",
+    "NamedHash",
+    "Plan",
+    "check_metrics",
+    "check_suite",
+    "given_plan",
+    "resolve_plan",
+]
 
 _CONTROLS = "benchbench.metrics.controls:control_samples"
-AUTO = "auto"
-"""As extractor: each data set's own."""
-
-
-@dataclass(frozen=True)
-class MetricRun:
-    """A metric with its resolved options and the hash of its source."""
-
-    name: str
-    config: dict[str, Any]
-    source: str
-
-
-@dataclass(frozen=True)
-class NamedHash:
-    """An extractor by its registered name, and the digest of what it computes; "" for none."""
-
-    name: str = ""
-    digest: str = ""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One training and everything that is measured of it; JSON-ready through `asdict`.
-
-    model: a registered name, or `REFERENCE_MODEL` for held-out real data (no training, no seed),
-        or `CONTROL_MODEL` for controls (no training; the seed counts draws).
-    fractions: parts of the budget after which the model is scored on the way.
-    extractor, reader: the feature map and the data set's own extractor, which reads its labels.
-    data: the digest of the data set; "" in plans that don't state it.
-    """
-
-    dataset: str
-    model: str
-    config: dict[str, Any]
-    config_label: str
-    variants: tuple[Variant, ...]
-    budget: str
-    ceiling_seconds: float | None
-    seed: int | None
-    fractions: tuple[float, ...]
-    metrics: tuple[MetricRun, ...]
-    threads: int
-    device: str
-    precision: str
-    extractor: NamedHash
-    reader: NamedHash
-    key: str
-    data: str = ""
-
-    @property
-    def folder(self) -> Path:
-        """Where the cell lies inside a result folder."""
-        model = slug(f"{self.model}[{self.config_label}]" if self.config_label else self.model)
-        seed = f"seed-{self.seed or 0}-{self.key[:12]}"
-        return Path("cells", file_name(self.dataset), model, seed)
-
-    @property
-    def title(self) -> str:
-        """The cell in words, for progress and messages."""
-        model = f"{self.model}[{self.config_label}]" if self.config_label else self.model
-        seed = "" if self.seed is None else f" seed {self.seed}"
-        return f"{short_label(self.dataset)} {model}{seed}"
-
-    @property
-    def identity(self) -> tuple[object, ...]:
-        """What tells two cells apart in the score frame."""
-        return (self.dataset, self.model, self.config_label, self.budget, self.seed)
-
-    def joined(self, other: Cell) -> Cell:
-        """This cell with the variants and metrics of another of the same key added."""
-        names = {metric.name for metric in self.metrics}
-        variants = [v for v in other.variants if v not in self.variants]
-        metrics = [m for m in other.metrics if m.name not in names]
-        return replace(
-            self, variants=(*self.variants, *variants), metrics=(*self.metrics, *metrics)
-        )
-
-    def score_key(self, variant: Variant, metric: MetricRun, fraction: float = 1.0) -> str:
-        """What a score of this cell depends on."""
-        maps = [self.extractor.digest, self.reader.digest]
-        return _digest([self.key, variant.sampling, asdict(metric), maps, fraction])
-
-    @classmethod
-    def from_json(cls, saved: dict[str, Any]) -> Cell:
-        """Read back what `asdict` wrote."""
-        variants = tuple(Variant(**v) for v in saved["variants"])
-        metrics = tuple(MetricRun(**m) for m in saved["metrics"])
-        maps = {key: NamedHash(**saved[key]) for key in ("extractor", "reader")}
-        lists = {"variants": variants, "metrics": metrics, "fractions": tuple(saved["fractions"])}
-        return cls(**{**saved, **maps, **lists})
 
 
 @dataclass(frozen=True)
@@ -209,12 +130,25 @@ def check_suite(suite: Suite, registry: Registry) -> Checked:
         from benchbench.api import unknown
 
         raise unknown("device", suite.device, ["auto", "cpu", "cuda", "cuda:0"])
+    runs = select_models(suite.models, suite.set, registry)
+    for run in runs:
+        _check_shape(run.entry.spec, [registry.dataset(name).spec for name in names])
     return Checked(
         suite.model_copy(update={"datasets": names}),
-        select_models(suite.models, suite.set, registry),
-        _check_metrics(suite, registry),
+        runs,
+        check_metrics(suite, registry),
         Budget.parse(suite.budget, suite.ceiling_seconds),
     )
+
+
+def _check_shape(model: ModelSpec, datasets: Iterable[DatasetSpec]) -> None:
+    """Refuse a data set whose examples have another size than the samples of a saved model."""
+    for data in datasets:
+        if data.kind in model.kinds and model.shape not in (None, data.shape):
+            raise UsageError(
+                f"{short_label(model.name)} makes samples of shape {model.shape}; "
+                f"{short_label(data.name)} has {data.shape}; leave one out"
+            )
 
 
 def resolve_plan(checked: Checked, registry: Registry, assets: Assets | None = None) -> Plan:
@@ -241,8 +175,8 @@ def resolve_plan(checked: Checked, registry: Registry, assets: Assets | None = N
     )
     featured = any(entry.spec.features for entry, _ in checked.metrics)
     asked = suite.extractor if featured else None
-    facts = {name: _dataset_facts(registry, name, asked, assets) for name in suite.datasets}
-    _check_different(facts)
+    facts = {name: dataset_facts(registry, name, asked, assets) for name in suite.datasets}
+    check_different(facts)
     cells = [_reference_cell(name, fact, common) for name, fact in facts.items()]
     if suite.controls:
         metrics = tuple(
@@ -278,26 +212,7 @@ class _Common:
     machine: tuple[object, ...]
 
 
-@dataclass(frozen=True)
-class _Facts:
-    """What a plan has to know of a data set: the digest of its data, and who reads it."""
-
-    digest: str
-    extractor: NamedHash
-    reader: NamedHash
-    notes: tuple[str, ...]
-
-
-def _check_different(facts: dict[str, _Facts]) -> None:
-    """Cells are told apart by what they depend on, so equal data under two names can't be."""
-    names: dict[str, str] = {}
-    for name, fact in facts.items():
-        if fact.digest in names:
-            raise UsageError(f"{names[fact.digest]!r} and {name!r} hold the same data; name one")
-        names[fact.digest] = name
-
-
-def _reference_cell(dataset: str, fact: _Facts, common: _Common) -> Cell:
+def _reference_cell(dataset: str, fact: Facts, common: _Common) -> Cell:
     return Cell(
         dataset=dataset,
         model=REFERENCE_MODEL,
@@ -314,7 +229,7 @@ def _reference_cell(dataset: str, fact: _Facts, common: _Common) -> Cell:
         precision=common.precision,
         extractor=fact.extractor,
         reader=fact.reader,
-        key=_digest(["held-out", fact.digest, common.machine]),
+        key=digest(["held-out", fact.digest, common.machine]),
         data=fact.digest,
     )
 
@@ -327,46 +242,67 @@ def _control_cell(reference: Cell, replicate: int, metrics: tuple[MetricRun, ...
         variants=tuple(Variant(name, {"control": name}) for name in CONTROLS),
         seed=replicate,
         metrics=metrics,
-        key=_digest([reference.key, "control", replicate, source_hash(_CONTROLS)]),
+        key=digest([reference.key, "control", replicate, source_hash(_CONTROLS)]),
     )
+
+
+def given_plan(plan: Plan, name: str, given: dict[str, str], notes: Iterable[str] = ()) -> Plan:
+    """A plan without models, with samples that are measured beside each reference row.
+
+    name: of the row. given: as in `Cell.given`.
+    """
+    cells = [
+        replace(
+            cell,
+            model=name,
+            budget=EXTERNAL,
+            given=given,
+            key=digest(["given", cell.key, given["digest"]]),
+        )
+        for cell in plan.cells
+    ]
+    return replace(plan, cells=(*plan.cells, *cells), notes=(*plan.notes, *notes))
 
 
 def _model_cell(
     dataset: str,
-    fact: _Facts,
+    fact: Facts,
     run: ModelRun,
     source: str,
     budget: Budget,
     seed: int,
     common: _Common,
 ) -> Cell:
-    config = run.config.model_dump(mode="json")
-    training: list[Any] = [run.entry.spec.name, source, config, str(budget), budget.ceiling_seconds]
+    spec, config = run.entry.spec, run.config.model_dump(mode="json")
+    amount = EXTERNAL if spec.external else str(budget)
+    ceiling = None if spec.external else budget.ceiling_seconds
+    fractions = () if spec.external else common.fractions
+    training: list[Any] = [spec.name, source, config, amount, ceiling]
     training += [fact.digest, seed, common.threads, common.precision, common.machine]
     # Snapshots leave the training as it is, but can only be taken while it runs.
-    training += [common.fractions] if common.fractions else []
+    training += [fractions] if fractions else []
     return Cell(
         dataset=dataset,
-        model=run.entry.spec.name,
+        model=spec.name,
         config=config,
         config_label=run.config_label,
         variants=tuple(run.variants),
-        budget=str(budget),
-        ceiling_seconds=budget.ceiling_seconds,
+        budget=amount,
+        ceiling_seconds=ceiling,
         seed=seed,
-        fractions=common.fractions,
+        fractions=fractions,
         metrics=common.metrics,
         threads=common.threads,
         device=common.device,
         precision=common.precision,
         extractor=fact.extractor,
         reader=fact.reader,
-        key=_digest(training),
+        key=digest(training),
         data=fact.digest,
     )
 
 
-def _check_metrics(
+def check_metrics(
     suite: Suite, registry: Registry
 ) -> list[tuple[Entry[MetricSpec], dict[str, Any]]]:
     chosen = suite.metrics or {name: {} for name in registry.metrics}
@@ -386,30 +322,8 @@ def _check_metrics(
     return checked
 
 
-def _dataset_facts(registry: Registry, name: str, asked: str | None, assets: Assets) -> _Facts:
-    """asked: the extractor of the suite (`auto`: the data set's own), or None if none is used."""
-    from benchbench.api.data import LabelModes
-
-    spec = registry.dataset(name).spec
-    dataset = registry.load_dataset(name, assets)
-    features = spec.extractor if asked == AUTO else asked or ""
-    if features and spec.kind not in registry.extractor(features).spec.kinds:
-        features = spec.extractor
-    reader = spec.extractor if isinstance(dataset.modes, LabelModes) else ""
-    maps = {
-        name: NamedHash(name, registry.load_extractor(name, assets).digest)
-        for name in (features, reader)
-        if name
-    }
-    none = NamedHash()
-    return _Facts(dataset.digest, maps.get(features, none), maps.get(reader, none), dataset.notes)
-
-
 def _model_source(run: ModelRun) -> str:
+    spec = run.entry.spec
     harness = ("benchbench.runner.training", "benchbench.nn")
-    return _digest([source_hash(run.entry.spec.implementation), *map(source_hash, harness)])
-
-
-def _digest(parts: Iterable[Any]) -> str:
-    text = json.dumps(list(parts), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    named = [spec.source[1]] if spec.source else []
+    return digest([source_hash(spec.implementation), *map(source_hash, harness), *named])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from benchbench.api import MetricSpec, Score, ScoreSpec
@@ -60,7 +61,10 @@ def rows_of(
     specs: dict[str, ScoreSpec],
     fraction: float = 1.0,
 ) -> list[dict[str, Any]]:
-    """Scores as rows of the frame."""
+    """Scores as rows of the frame; of samples from elsewhere the detail says how they were read."""
+    if cell.given:
+        origin = {"samples_from": cell.given["read"]}
+        scores = [replace(score, detail={**score.detail, **origin}) for score in scores]
     return [
         score_row(
             score,

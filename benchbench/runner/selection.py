@@ -78,6 +78,7 @@ def select_models(
         name, options = _parse(text)
         entry = registry.model(name)
         config_options, sampling_options = _sort_options(text, options, entry.spec)
+        name = entry.spec.name
         config = _validated(entry.spec.config, {**base.get(name, {}), **config_options}, name)
         sampling = _validated(entry.spec.sampling, sampling_options, name)
         run = runs.setdefault((name, label(config)), ModelRun(entry, config))

@@ -7,6 +7,7 @@ cells/DATASET/MODEL/seed-K-KEY/
     train.jsonl         the training log
     model.safetensors   the trained model; checkpoint.safetensors while it trains
     samples*.safetensors, samples*.png
+    given.safetensors   samples from elsewhere, which the cell measures
 scores.csv              and scores.csv.sha256
 
 JSON and safetensors files carry a checksum; `benchbench.store.damage` says which files of a cell
@@ -45,6 +46,7 @@ class CellFolder:
         self.checkpoint = path / "checkpoint.safetensors"
         self.model = path / "model.safetensors"
         self.log = path / "train.jsonl"
+        self.given = path / "given.safetensors"
         self.lock = path / ".lock"
 
     def status(self) -> dict[str, Any]:

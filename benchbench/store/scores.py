@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "IDENTITY",
     "CONTROL_MODEL",
+    "EXTERNAL",
     "REFERENCE_MODEL",
     "SCORE_COLUMNS",
     "frame",
@@ -56,6 +57,8 @@ REFERENCE_MODEL = "real"
 """The model name of the row that scores held-out real data; no plugin may take it."""
 CONTROL_MODEL = "control"
 """The model name of the rows that score controls; the variant says which one."""
+EXTERNAL = "external"
+"""The budget of models that were trained elsewhere."""
 
 _TEXT = (
     "dataset",

@@ -15,7 +15,7 @@ from benchbench.registry import Registry
 from benchbench.report.page.charts import Grid
 from benchbench.report.page.sources import Result
 from benchbench.runner.plan import Cell, Plan
-from benchbench.store.scores import CONTROL_MODEL, REFERENCE_MODEL
+from benchbench.store.scores import CONTROL_MODEL, EXTERNAL, REFERENCE_MODEL
 
 __all__ = ["Origin", "failures", "origin", "rerun"]
 
@@ -143,7 +143,7 @@ def rerun(plan: Plan, out: str, registry: Registry) -> list[str]:
     Cells that differ only in data set, model or seed share a command. What the command line has no
     option for (options of metrics, another precision, a ceiling) goes through a suite file.
     """
-    trained = [c for c in plan.cells if c.model not in _NOT_MODELS]
+    trained = [c for c in plan.cells if c.model not in _NOT_MODELS and not c.given]
     by_cell: dict[str, dict[str, list[Any]]] = {}
     for cell in trained:
         key = json.dumps([_settings(cell, plan, registry), cell.dataset], sort_keys=True)
@@ -158,7 +158,13 @@ def rerun(plan: Plan, out: str, registry: Registry) -> list[str]:
     return [
         _command({**json.loads(suite), "datasets": names}, plan, out, number)
         for number, (suite, names) in enumerate(suites.items())
-    ]
+    ] + [_evaluation(cell, out) for cell in plan.cells if cell.given]
+
+
+def _evaluation(cell: Cell, out: str) -> str:
+    """The command that measures samples from elsewhere."""
+    words = [cell.given["path"], "--dataset", cell.dataset, "--name", cell.model, "--out", out]
+    return f"bench eval {shlex.join(words)}"
 
 
 def _settings(cell: Cell, plan: Plan, registry: Registry) -> dict[str, Any]:
@@ -169,7 +175,7 @@ def _settings(cell: Cell, plan: Plan, registry: Registry) -> dict[str, Any]:
     usual = "bfloat16" if cell.device.startswith("cuda") else "float32"
     found = {
         "name": plan.name,
-        "budget": cell.budget,
+        "budget": "" if cell.budget == EXTERNAL else cell.budget,
         "fractions": list(cell.fractions),
         "ceiling_seconds": cell.ceiling_seconds,
         "metrics": _chosen_metrics(cell, registry),
