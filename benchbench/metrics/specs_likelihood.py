@@ -6,15 +6,23 @@ from pydantic import Field
 
 from benchbench.api import KINDS, Config, MetricSpec, ScoreSpec
 
-__all__ = ["LIKELIHOOD_SPECS", "LikelihoodConfig"]
+__all__ = ["LIKELIHOOD_SPECS", "LikelihoodConfig", "fewer"]
 
 
 class LikelihoodConfig(Config):
     """How log p(x) is estimated; the defaults take less than half a minute on one CPU thread."""
 
-    examples: int = Field(100, ge=2, description="Test examples, the first of the split.")
+    examples: int = Field(
+        100,
+        ge=2,
+        description="Test examples, the first of the split; beyond 256 data dimensions D only "
+        "256/D of them, at least 16.",
+    )
     validation_examples: int = Field(
-        48, ge=2, description="Validation examples on which σ is chosen, the first of the split."
+        48,
+        ge=2,
+        description="Validation examples on which σ is chosen, the first of the split; fewer "
+        "beyond 256 data dimensions by the same rule.",
     )
     importance_samples: int = Field(
         512, ge=2, description="Latents drawn for each example from the fitted proposal."
@@ -49,12 +57,23 @@ class LikelihoodConfig(Config):
         description="Steps from the proposal to the posterior; four times as many in a second run "
         "of the examples whose chain weights are uneven.",
     )
+    anneal_all: bool = Field(
+        False,
+        description="Anneal every example of a model without an encoder, not only those whose "
+        "importance weights are uneven in a pilot run.",
+    )
+    annealing_flop: float = Field(
+        3e12,
+        gt=0,
+        description="Most FLOPs of annealing in one cell: fewer temperatures where it would take "
+        "more.",
+    )
     leapfrog_steps: int = Field(4, ge=1, description="Leapfrog steps of one HMC transition.")
     simulated_examples: int = Field(
         16,
         ge=0,
         description="Examples drawn from the model itself, on which log p is bounded from both "
-        "sides (bidirectional Monte Carlo); 0: none.",
+        "sides (bidirectional Monte Carlo); fewer beyond 256 data dimensions, at least 8; 0: none.",
     )
     prior_evaluations: int = Field(
         6000,
@@ -62,6 +81,17 @@ class LikelihoodConfig(Config):
         description="Most latents whose density a costly prior is asked for, σ's choice included.",
     )
     elbo_draws: int = Field(32, ge=1, description="Draws of z behind each native bound.")
+
+
+def fewer(count: int, dim: int, *, least: int = 16) -> int:
+    """How many examples of `dim` numbers stand for `count` of up to 256: their cost grows with dim.
+
+    The rule looks at the data alone, so that every model is scored on the same examples.
+
+    >>> [fewer(100, dim) for dim in (192, 784, 3072)]
+    [100, 32, 16]
+    """
+    return count if dim <= 256 else min(count, max(least, count * 256 // dim))
 
 
 LIKELIHOOD_SPECS: list[MetricSpec] = [

@@ -3,11 +3,11 @@
 What is declared             starts of the mode search       estimator
 encode, standard prior       the encoder's mean              importance weights (IWAE)
 encode, prior_log_prob       the encoder's mean              importance weights, true prior last
-no encoder, standard prior   prior draws that decode near x  annealed importance sampling
+no encoder, standard prior   prior draws that decode near x  importance weights; annealed (AIS)
+                                                             where a pilot's are too uneven
 no encoder, prior_log_prob   prior draws that decode near x  importance weights, true prior last
 
-In few data dimensions the prior's own draws are proposals beside the fitted ones; there a model
-without an encoder is annealed only on the examples whose weights are too uneven in a pilot run.
+In few data dimensions the prior's own draws are proposals beside the fitted ones.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from benchbench.metrics.likelihood.sigma import (
     corrected_sigma,
     open_levels,
 )
-from benchbench.metrics.specs_likelihood import LikelihoodConfig
+from benchbench.metrics.specs_likelihood import LikelihoodConfig, fewer
 
 __all__ = ["RELIABLE_ESS", "DecoderEstimate", "DecoderLikelihood"]
 
@@ -125,7 +125,10 @@ class DecoderLikelihood:
         """Under N(0, I); exact: posterior draws (n, d), for upper bounds as well."""
         if not self.encoded:
             return self.estimators.annealed(x, proposal, sigma, name, exact)
-        facts = {"estimator": "iwae", "importance_samples": self.config.importance_samples}
+        facts: dict[str, Any] = {
+            "estimator": "iwae",
+            "importance_samples": self.config.importance_samples,
+        }
         if self.low_dim:
             facts["prior_draws"] = self.config.prior_draws
         return self.estimators.importance(x, proposal, sigma, name, exact), facts
@@ -150,7 +153,7 @@ class DecoderLikelihood:
         z from the prior and x = g(z) + N(0, σ² I), so z is an exact draw from p(z | x). The
         examples then pass through all that a test example passes, the search for modes included.
         """
-        n = self.config.simulated_examples
+        n = fewer(self.config.simulated_examples, self.observation.dim, least=8)
         if not n:
             return None
         generator = self._generator("simulated")
@@ -209,16 +212,18 @@ class DecoderLikelihood:
 
     def _modes(self, x: Tensor, sigma: float, name: str, warm: Modes | None = None) -> Modes:
         """Gaussian pieces of the posterior at σ; `warm`: those of a σ nearby."""
-        flat = x.flatten(1).double()
+        flat, rounds = x.flatten(1).double(), self.config.variational_rounds
         if warm is None:
             warm = self._searched(x, sigma)
+        else:
+            rounds = (rounds + 1) // 2
         return refine(
             self.observation,
             self.prior,
             flat,
             warm,
             sigma=sigma,
-            rounds=self.config.variational_rounds,
+            rounds=rounds,
             generator=self._generator(f"refine/{name}"),
         )
 

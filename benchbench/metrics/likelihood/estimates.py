@@ -14,10 +14,6 @@ centred on log p̂ + V/2. Two intervals, by what is random:
 * examples and draws: fresh examples as well. This is the score's `ci_low` and `ci_high`.
 
 Neither includes σ's choice or the training.
-
-Draws come sorted by the stratum of the proposal they belong to, so Var Σ s_k is estimated from
-successive differences, K/(2(K − 1)) Σ (s_{k+1} − s_k)², which takes no spread between strata for
-noise (Wolter, "Introduction to Variance Estimation", 1985, on systematic samples).
 """
 
 from __future__ import annotations
@@ -29,9 +25,13 @@ import torch
 from scipy.stats import t as student
 from torch import Tensor
 
-from benchbench.metrics.likelihood.importance import Draws, effective_size
+from benchbench.metrics.likelihood.importance import (
+    Draws,
+    effective_size,
+    successive_variance,
+)
 
-__all__ = ["Estimates", "Interval", "successive_variance"]
+__all__ = ["Estimates", "Interval"]
 
 _NORMAL_95 = 1.959964
 
@@ -65,18 +65,8 @@ class Estimates:
     def of_draws(cls, draws: Draws, sigma: float) -> Estimates:
         """From importance weights at this σ."""
         log_prob, ess = draws.log_prob(sigma).cpu(), draws.ess(sigma).cpu()
-        if draws.variance is not None:
-            variance = draws.variance.cpu()
-            return cls(log_prob, ess, variance, variance)
-        share = draws.log_weights(sigma).softmax(1).cpu()
-        count = draws.z.shape[1]
-        own = successive_variance(share[:, :count])
-        if draws.shared is None:
-            return cls(log_prob, ess, own, own)
-        others = share[:, count:]
-        n = others.shape[1]
-        total = own + n * others.var(1)
-        return cls(log_prob, ess, own, total, n * float(others.mean(0).var()))
+        spread = draws.spread(sigma)
+        return cls(log_prob, ess, spread.own.cpu(), spread.total.cpu(), spread.shared)
 
     @classmethod
     def of_chains(cls, log_weights: Tensor) -> Estimates:
@@ -120,13 +110,3 @@ class Estimates:
         spread = float((self.log_prob + self.total / 2).var()) / n
         half = float(student.ppf(0.975, n - 1)) * math.sqrt(spread + self.shared)
         return Interval(self.corrected - half, self.corrected + half)
-
-
-def successive_variance(share: Tensor) -> Tensor:
-    """Var Σ_k s_k of each row from successive differences: (n, K) -> (n,), K >= 2.
-
-    >>> successive_variance(torch.full((1, 4), 0.25)).item()
-    0.0
-    """
-    count = share.shape[1]
-    return share.diff(dim=1).square().sum(1) * (count / (2 * (count - 1)))

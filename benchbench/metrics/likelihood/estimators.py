@@ -1,8 +1,8 @@
 """The two estimators of log p(x) at a given σ, with bounds from above where z is known.
 
-Importance weights (IWAE) where an encoder or a low dimension makes the proposal good, annealing
-from the proposal to the posterior else. In few data dimensions a pilot run decides which examples
-are annealed.
+Importance weights (IWAE), or annealing from the proposal to the posterior for the examples whose
+weights a pilot run finds too uneven. A draw of a weight is one pass through the decoder; a chain is
+hundreds, forwards and back, so annealing has a ceiling in FLOPs, counted from one gradient.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchbench.metrics.flops import FlopCounter
 from benchbench.metrics.likelihood.ais import Annealed, Schedule, annealed_log_prob
 from benchbench.metrics.likelihood.estimates import Estimates
 from benchbench.metrics.likelihood.importance import (
@@ -51,6 +52,7 @@ class Estimators:
     ) -> None:
         self.observation, self.prior, self.config = observation, prior, config
         self.low_dim, self.generator = low_dim, generator
+        self._gradient_flop: int | None = None
 
     def draws(
         self, x: Tensor, proposal: Proposal, name: str, *, independent: bool = False
@@ -95,28 +97,35 @@ class Estimators:
     def annealed(
         self, x: Tensor, proposal: Proposal, sigma: float, name: str, exact: Tensor | None = None
     ) -> tuple[Estimates, dict[str, Any]]:
-        """Annealed chains, in few data dimensions where the weights alone are too uneven."""
-        n, facts = len(x), {}
+        """Annealed chains where importance weights are too uneven, or everywhere if so asked."""
+        n = len(x)
+        facts: dict[str, Any] = {}
         rows = torch.arange(n)
         parts: list[tuple[Tensor, Estimates]] = []
-        if self.low_dim:
+        if not self.config.anneal_all:
             # The pilot decides, fresh draws estimate: picking by the same weights would bias.
             uneven = self.draws(x, proposal, f"pilot/{name}").ess(sigma).cpu() < RELIABLE_ESS
             plain, rows = (~uneven).nonzero().squeeze(1), uneven.nonzero().squeeze(1)
             if len(plain):
                 parts.append((plain, self._importance_of(plain, x, proposal, sigma, name, exact)))
-            facts |= {
-                "importance_samples": self.config.importance_samples,
-                "prior_draws": self.config.prior_draws,
-            }
+            facts["importance_samples"] = self.config.importance_samples
+            if self.low_dim:
+                facts["prior_draws"] = self.config.prior_draws
         facts["estimator"] = _mixed_name(len(rows), n)
-        temperatures = self.config.temperatures
+        wanted, left = self.config.temperatures, self.config.annealing_flop
         for attempt in range(2):
             if not len(rows):
+                break
+            each = self._temperature_flop() * len(rows)
+            temperatures = min(wanted, max(1, int(left / each)))
+            if temperatures < wanted:
+                facts["annealing_cut"] = f"ceiling of {self.config.annealing_flop:.3g} FLOP"
+            if attempt and temperatures <= self.config.temperatures:
                 break
             result = self._chains(
                 rows, x, proposal, sigma, temperatures, f"{name}/{attempt}", exact
             )
+            left -= each * temperatures
             estimates = Estimates.of_chains(result.log_weights)
             upper = result.upper()
             parts.append((rows, replace(estimates, upper=None if upper is None else upper.cpu())))
@@ -126,7 +135,7 @@ class Estimators:
                 facts |= {"reannealed_n": len(rows), "reannealed_temperatures": temperatures}
             # Fresh and slower chains for the examples whose weights came out uneven.
             rows = rows[estimates.ess < RELIABLE_ESS]
-            temperatures *= _SLOWER
+            wanted *= _SLOWER
         return Estimates.merged(n, parts), facts
 
     def _importance_of(
@@ -163,6 +172,17 @@ class Estimators:
             generator=self.generator(f"ais/{name}"),
             exact=None if exact is None else exact[index],
         )
+
+    def _temperature_flop(self) -> float:
+        """FLOPs of one temperature of one example's chains; 1 where the decoder counts none."""
+        if self._gradient_flop is None:
+            z = torch.zeros(1, self.observation.latent_dim, dtype=torch.float64)
+            x = torch.zeros(1, self.observation.dim, dtype=torch.float64)
+            device = self.observation.device
+            with FlopCounter() as counter:
+                self.observation.error_and_gradient(z.to(device), x.to(device))
+            self._gradient_flop = max(1, counter.total)
+        return self._gradient_flop * self.config.chains * self.config.leapfrog_steps
 
     def _facts(self, result: Annealed, temperatures: int) -> dict[str, Any]:
         return {

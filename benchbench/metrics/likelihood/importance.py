@@ -25,8 +25,10 @@ from benchbench.metrics.likelihood.proposals import Proposal, systematic
 __all__ = [
     "Draws",
     "PriorDraws",
+    "Spread",
     "effective_size",
     "importance_draws",
+    "successive_variance",
     "with_costly_prior",
     "with_exact_draw",
 ]
@@ -41,6 +43,32 @@ def effective_size(log_weights: Tensor) -> Tensor:
     8.0
     """
     return (2 * log_weights.logsumexp(1) - (2 * log_weights).logsumexp(1)).exp()
+
+
+def successive_variance(share: Tensor) -> Tensor:
+    """Var Σ_k s_k of each row from successive differences: (n, K) -> (n,), K >= 2.
+
+    K/(2(K − 1)) Σ (s_{k+1} − s_k)²: draws come in the order of the proposal's strata, and this
+    takes no spread between strata for noise (Wolter, "Introduction to Variance Estimation", 1985).
+
+    >>> successive_variance(torch.full((1, 4), 0.25)).item()
+    0.0
+    """
+    count = share.shape[1]
+    return share.diff(dim=1).square().sum(1) * (count / (2 * (count - 1)))
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Variance of log p̂ under fresh draws, nats², to first order.
+
+    own: (n,) by the draws of that example alone; total: (n,) with those that examples share;
+    shared: variance of the mean over the n examples that shared draws cause.
+    """
+
+    own: Tensor
+    total: Tensor
+    shared: float
 
 
 @dataclass(frozen=True)
@@ -66,8 +94,8 @@ class Draws:
 
     z: (n, K, d) latents of the proposal; squared: (n, K') errors |x − g(z)|² and log_ratio:
     (n, K') log p(z) − log q(z), K' = K or, with N draws of the prior after them, K + N.
-    dim: D. shared: (N, d) those draws. variance: (n,) of log p̂, where it does not follow from
-    the weights alone; at the σ they were made for.
+    dim: D. shared: (N, d) those draws. known_spread: where it does not follow from the weights
+    alone; at the σ they were made for.
     """
 
     z: Tensor
@@ -75,7 +103,7 @@ class Draws:
     log_ratio: Tensor
     dim: int
     shared: Tensor | None = None
-    variance: Tensor | None = None
+    known_spread: Spread | None = None
 
     def log_weights(self, sigma: float) -> Tensor:
         """log p(z) p(x|z)/q(z) at this σ: (n, K')."""
@@ -89,16 +117,18 @@ class Draws:
         """Effective sample size of the weights at this σ: (n,)."""
         return effective_size(self.log_weights(sigma))
 
-    def rows(self, index: Tensor) -> Draws:
-        """The draws of these examples only."""
-        variance = None if self.variance is None else self.variance[index]
-        return replace(
-            self,
-            z=self.z[index],
-            squared=self.squared[index],
-            log_ratio=self.log_ratio[index],
-            variance=variance,
-        )
+    def spread(self, sigma: float) -> Spread:
+        """How far log p̂ at this σ would vary with fresh draws."""
+        if self.known_spread is not None:
+            return self.known_spread
+        share = self.log_weights(sigma).softmax(1)
+        count = self.z.shape[1]
+        own = successive_variance(share[:, :count])
+        if self.shared is None:
+            return Spread(own, own, 0.0)
+        others = share[:, count:]
+        n = others.shape[1]
+        return Spread(own, own + n * others.var(1), n * float(others.mean(0).var()))
 
     def with_exact(self, squared: Tensor, log_ratio: Tensor, in_shared: Tensor) -> Draws:
         """One draw of each row replaced by a latent from the posterior: log p̂ then lies above.
@@ -234,28 +264,27 @@ def with_costly_prior(
     # At this σ the likelihood cancels, as it is in the surrogate weights already.
     likelihood = log_normaliser(sigma, draws.dim) - squared / (2 * sigma**2)
     total = draws.log_prob(sigma)[:, None]
-    variance = _two_stage_variance(
+    spread = draws.spread(sigma)
+    extra = _second_stage(
         log_weights.softmax(1).gather(1, index), log_ratio.exp() / copies, copies * first
     )
-    return Draws(z, squared, log_ratio + total - likelihood, draws.dim, variance=variance)
+    own = (spread.own + extra).clamp_min(0)
+    spread = Spread(own, own + spread.total - spread.own, spread.shared)
+    return Draws(z, squared, log_ratio + total - likelihood, draws.dim, known_spread=spread)
 
 
-def _two_stage_variance(share: Tensor, ratio: Tensor, copies: Tensor) -> Tensor:
-    """Relative variance of Σ_k s_k r_k, where r is known at m resampled draws only: (n, m) -> (n,).
+def _second_stage(share: Tensor, ratio: Tensor, copies: Tensor) -> Tensor:
+    """Relative variance that ratios r add to that of Σ_k s_k: (n, m) -> (n,).
 
-    share: s at those draws; ratio: r; copies: c, how often each was taken, 0 at a repeat. Both
-    stages by what the resampled draws show of them, with R = Σ_j c_j r_j/m:
+    share: s at the m resampled draws; ratio: r; copies: c, how often each was taken, 0 at a
+    repeat. With ρ = r/R and R = Σ_j c_j r_j/m,
 
-    V_1 = Σ_k (s_k r_k)²/R²,  each draw that was taken standing for 1/(m s_k) of the K'
-    V_2 = Σ_j (1 − min(1, m s_j)) (c_j (r_j − R)/(m R))²
-
-    V_1 would be the variance of the weights were r known throughout; V_2 is the resampling's, to
-    which a draw that is certain to be taken adds nothing.
+    Σ_k s_k² (ρ_k² − 1)                            each draw taken standing for 1/(m s_k) of them
+    Σ_j (1 − min(1, m s_j)) (c_j (ρ_j − 1)/m)²     of the resampling: none where it is certain
     """
     m = share.shape[1]
-    mean = (copies * ratio).sum(1, keepdim=True) / m
-    relative = ratio / mean
-    weights = (copies * share * relative.square()).sum(1) / m
+    relative = ratio / ((copies * ratio).sum(1, keepdim=True) / m)
+    weights = (copies * share * (relative.square() - 1)).sum(1) / m
     chance = (m * share).clamp_max(1)
     resampling = ((1 - chance) * (copies * (relative - 1) / m).square()).sum(1)
     return weights + resampling

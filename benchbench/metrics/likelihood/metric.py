@@ -23,7 +23,7 @@ from benchbench.api import Bound, Dataset, Evaluation, NotAvailable, Score
 from benchbench.api.seeding import seeded_generator
 from benchbench.metrics.likelihood.decoder import RELIABLE_ESS, DecoderLikelihood
 from benchbench.metrics.likelihood.estimates import Estimates, Interval
-from benchbench.metrics.specs_likelihood import LikelihoodConfig
+from benchbench.metrics.specs_likelihood import LikelihoodConfig, fewer
 
 __all__ = ["compute", "nll_scores", "reliability"]
 
@@ -179,7 +179,11 @@ def _true_density(evaluation: Evaluation, config: LikelihoodConfig) -> list[Scor
         raise NotAvailable("there is no model, and the data set's density is not known")
     if not _held_out(evaluation):
         raise NotAvailable("samples alone have no likelihood; it takes the model")
-    nll = -dataset.log_prob(dataset.test.raw[: config.examples]).double().cpu()
+    nll = (
+        -dataset.log_prob(dataset.test.raw[: fewer(config.examples, dataset.info.dim)])
+        .double()
+        .cpu()
+    )
     detail = {"estimator": "true density of the data set", "observation": "true density"}
     return [_mean_score("nll_nats", nll, "exact", detail)]
 
@@ -195,13 +199,15 @@ def _held_out(evaluation: Evaluation) -> bool:
 
 
 def _test(evaluation: Evaluation, config: LikelihoodConfig) -> Tensor:
-    n = min(config.examples, len(evaluation.dataset.test))
+    dataset = evaluation.dataset
+    n = min(fewer(config.examples, dataset.info.dim), len(dataset.test))
     return _dequantised(evaluation, evaluation.reference(n), "test")
 
 
 def _validation(evaluation: Evaluation, config: LikelihoodConfig) -> Tensor:
     dataset = evaluation.dataset
-    raw = dataset.validation.raw[: config.validation_examples].to(evaluation.device)
+    n = fewer(config.validation_examples, dataset.info.dim)
+    raw = dataset.validation.raw[:n].to(evaluation.device)
     return _dequantised(evaluation, dataset.to_model(raw), "validation")
 
 
