@@ -163,7 +163,7 @@ def _draw_modes(
     axes.scatter(x[:, 0], x[:, 1], s=size, zorder=2, **_dots(style))
     distance = np.linalg.norm(x[:, None] - centres[None], axis=2)
     hit = (distance <= 3 * sigma).any(axis=0)
-    for found, colour, width in ((True, "#444444", 0.8), (False, _MISSED, 1.6)):
+    for found, colour in ((True, "#444444"), (False, _MISSED)):
         chosen = centres[hit == found]
         diameter = np.full(len(chosen), 6 * sigma)
         rings = EllipseCollection(
@@ -175,12 +175,12 @@ def _draw_modes(
             offset_transform=axes.transData,
             facecolors="none",
             edgecolors=colour,
-            linewidths=width,
+            linewidths=0.8,
             zorder=3,
         )
         axes.add_collection(rings)
     gone = centres[~hit]
-    axes.scatter(gone[:, 0], gone[:, 1], marker="x", s=50, color=_MISSED, linewidths=1.8, zorder=4)
+    axes.scatter(gone[:, 0], gone[:, 1], marker="x", s=80, color=_MISSED, linewidths=1.4, zorder=4)
     return len(gone)
 
 

@@ -59,12 +59,14 @@ class Shot:
 
 @dataclass(frozen=True)
 class Album:
-    """What there is to see of one data set. gaps: why something is missing."""
+    """What there is to see of one data set. gaps: why something is missing. wide: whether the
+    figures of coverage need room."""
 
     title: str
     shots: tuple[Shot, ...]
     coverage: tuple[Picture, ...]
     gaps: tuple[str, ...]
+    wide: bool
 
 
 @dataclass(frozen=True)
@@ -97,12 +99,13 @@ class Gallery:
         shots = self._shots(found, dataset)
         if found and not shots and not isinstance(dataset and dataset.modes, GaussianModes):
             gaps.append("Samples of this kind are not drawn; their files lie in cells/.")
+        maps = list(self._maps(found, dataset, results, gaps))
         coverage = [
             *self._scatters(found, dataset),
-            *self._maps(found, dataset, results, gaps),
+            *maps,
             *self._bars([s for s in sections if s.dataset == name]),
         ]
-        return Album(short_label(name), tuple(shots), tuple(coverage), tuple(gaps))
+        return Album(short_label(name), tuple(shots), tuple(coverage), tuple(gaps), bool(maps))
 
     def _dataset(self, name: str, results: Sequence[Result], gaps: list[str]) -> Dataset | None:
         try:
