@@ -22,11 +22,11 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from benchbench.api import KINDS, UsageError, nearest
 from benchbench.api.config import describe_invalid
+from benchbench.runner.plain_yaml import MAX_BYTES, parse_yaml
 from benchbench.store.scores import REFERENCE_MODEL
 
 __all__ = ["Claim", "ClaimFile", "Side", "embedded_claims", "load_claims"]
@@ -212,11 +212,12 @@ def load_claims(given: str) -> ClaimFile:
         raise UsageError(
             f"claim file {given!r} is not a file{guess} Embedded: {', '.join(embedded)}"
         )
+    if path.stat().st_size > MAX_BYTES:
+        raise UsageError(f"claim file {given!r} is larger than {MAX_BYTES:,} bytes")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        first = " ".join(str(error).split())[:200]
-        raise UsageError(f"claim file {given!r} is not readable as YAML: {first}") from None
+        content = parse_yaml(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UsageError(f"claim file {given!r} is not readable as YAML: {error}") from None
     if not isinstance(content, dict) or not isinstance(content.get("claims"), list):
         raise UsageError(f"claim file {given!r} has no list `claims`; see docs/claim-guide.md")
     content.setdefault("name", re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).strip("-_.") or "claims")

@@ -81,6 +81,16 @@ def test_a_suite(
     assert not (elsewhere / "ran").exists()
 
 
+def test_a_claim_file(capsys: pytest.CaptureFixture[str]) -> None:
+    for content, said in (
+        (LAUGHS + "claims: *k\n", "aliases are not allowed"),
+        ("claims: " + "[" * 100_000, "nested too deeply"),
+        ("x" * (2 << 20), "larger than"),
+    ):
+        Path("file.yaml").write_text(content)
+        assert said in refused(capsys, "claims", "file.yaml")
+
+
 def test_a_suite_that_is_no_file(capsys: pytest.CaptureFixture[str], elsewhere: Path) -> None:
     os.mkfifo("pipe.yaml")
     Path("folder.yaml").mkdir()
