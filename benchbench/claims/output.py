@@ -55,6 +55,8 @@ def write_claims(file: ClaimFile, judged: Sequence[Judged], out: Path, note: str
     for one in judged:
         if any(c.effect is not None for c in one.comparisons):
             draw_claim(one, out / figure_name(one))
+        else:
+            (out / figure_name(one)).unlink(missing_ok=True)  # of an earlier run
     draw_all(judged, out / "figures" / "claims.png")
     write_text_atomic(out / "claims.md", to_markdown(file, judged, note))
     write_text_atomic(out / "claims.csv", to_csv(file, judged))
