@@ -21,6 +21,7 @@ from benchbench.api.errors import BenchError, describe, nearest, one_line
 from benchbench.cli.check import check
 from benchbench.cli.claims import claims
 from benchbench.cli.doctor import doctor
+from benchbench.cli.eval import evaluate
 from benchbench.cli.listing import list_command
 from benchbench.cli.new import new
 from benchbench.cli.report import report
@@ -55,6 +56,7 @@ def bench() -> None:
 
     \b
     bench run --models ldm,vae,gan      train, measure, print a table
+    bench eval SAMPLES --dataset NAME    measure samples that were made elsewhere
     bench claims article                 claims with verdicts
     bench tune --models ldm,vae,gan …    equal tuning, scored on validation data
     bench list                          models, data sets, metrics, plugins
@@ -62,7 +64,7 @@ def bench() -> None:
     """
 
 
-for command in (run, tune, claims, table, report, list_command, new, check, doctor):
+for command in (run, evaluate, tune, claims, table, report, list_command, new, check, doctor):
     bench.add_command(command)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,13 @@ from benchbench.cli.assets import user_assets
 from benchbench.cli.report import show
 
 if TYPE_CHECKING:
+    from benchbench.api import Budget
     from benchbench.registry import Registry
+    from benchbench.runner.plan import Cell, Plan
+    from benchbench.runner.run import Run
     from benchbench.runner.suite import Suite
 
-__all__ = ["run"]
+__all__ = ["carry_out", "run"]
 
 DEFAULT_SUITE = "default"
 MAX_NOTES = 20
@@ -122,12 +126,29 @@ def _settings(given: tuple[str, ...]) -> dict[str, str]:
 def _execute(
     checked: Any, registry: Registry, assets: Assets, out: Path, options: dict[str, Any]
 ) -> int:
+    from benchbench.runner.plan import resolve_plan
+
+    return carry_out(
+        resolve_plan(checked, registry, assets), checked.budget, registry, out, options
+    )
+
+
+def carry_out(
+    plan: Plan,
+    budget: Budget,
+    registry: Registry,
+    out: Path,
+    options: dict[str, Any],
+    prepare: Callable[[Run, list[Cell]], None] = lambda job, cells: None,
+) -> int:
+    """Run a plan into its folder, print the table, and give the exit code.
+
+    prepare: called with the cells that will run, when the folder is ready for them.
+    """
     from benchbench.cli.output import Output
     from benchbench.cli.progress import make_progress
-    from benchbench.runner.plan import resolve_plan
     from benchbench.runner.run import Run
 
-    plan = resolve_plan(checked, registry, assets)
     for note in plan.notes[:MAX_NOTES]:
         click.echo(note, err=True)
     if len(plan.notes) > MAX_NOTES:
@@ -142,13 +163,17 @@ def _execute(
     )
     output = Output(job, registry)
     with job.held():
-        with make_progress(checked.budget) as progress:
+        with make_progress(budget) as progress:
+
+            def begun(cells: list[Cell]) -> None:
+                prepare(job, cells)
+                progress.begin(cells)
 
             def ended(outcome: Any) -> None:
                 progress.end(outcome)
                 output.refresh(outcome.cell)
 
-            outcomes = job.execute(progress.event, ended, progress.begin, _say_damaged)
+            outcomes = job.execute(progress.event, ended, begun, _say_damaged)
         output.finish()
     if options["open_"]:
         show(output.report_file)

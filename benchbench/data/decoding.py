@@ -39,14 +39,20 @@ class Refused(Exception):
     """Why a file is not used, for a person."""
 
 
-def decode(path: Path, size: int) -> np.ndarray:
-    """uint8 (3, size, size); raises Refused."""
+def decode(path: Path, size: int, *, exact: bool = False) -> np.ndarray:
+    """uint8 (3, size, size); raises Refused.
+
+    exact: whether an image of another size is refused instead of resized.
+    """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise Refused("not a regular file")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(path, formats=FORMATS) as image:
+                if exact and image.size != (size, size):
+                    width, height = image.size
+                    raise Refused(f"{width} x {height} pixels, not {size} x {size}")
                 return _square(image, size)
     except Refused:
         raise

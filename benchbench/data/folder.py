@@ -31,7 +31,7 @@ from benchbench.data.decoding import SUFFIXES, Refused, decode
 from benchbench.data.folder_spec import FolderOptions
 from benchbench.data.splits import image_dataset
 
-__all__ = ["load_folder"]
+__all__ = ["image_files", "load_folder", "shown_path"]
 
 LEVELS = 256
 MINIMUM = 100
@@ -60,7 +60,7 @@ def load_folder(spec: DatasetSpec, assets: Assets) -> Dataset:
     assert spec.source is not None
     root, options = Path(spec.source[0]), spec.source[1]
     assert isinstance(options, FolderOptions)
-    files = sorted(_walk(root))
+    files = sorted(image_files(root))
     cache = assets.cache / "folders" / f"{_key(root, files, options)}.safetensors"
     images = _read(cache)
     if images is None:
@@ -81,7 +81,7 @@ def load_folder(spec: DatasetSpec, assets: Assets) -> Dataset:
     return image_dataset(spec, splits, levels=LEVELS, modes=None, notes=images.notes)
 
 
-def _walk(root: Path) -> Iterator[Path]:
+def image_files(root: Path) -> Iterator[Path]:
     """Files with an image's suffix below root; hidden ones and linked folders are passed over."""
     for folder, inner, names in os.walk(root, onerror=_unreadable):
         inner[:] = [name for name in inner if not name.startswith(".")]
@@ -117,9 +117,9 @@ def _decode_all(root: Path, files: list[Path], options: FolderOptions) -> _Image
             label = classes.index(_class(root, file)) if options.labels and classes else 0
             found.append((decode(file, options.size), label))
         except ValueError:
-            notes.append(f"refused {_shown(root, file)}: in no sub-folder, so without a class")
+            notes.append(f"refused {shown_path(root, file)}: in no sub-folder, so without a class")
         except Refused as reason:
-            notes.append(f"refused {_shown(root, file)}: {reason}")
+            notes.append(f"refused {shown_path(root, file)}: {reason}")
     found.sort(key=lambda pair: (hashlib.sha256(pair[0].tobytes()).digest(), pair[1]))
     size = (0, 3, options.size, options.size)
     raw = np.stack([image for image, _ in found]) if found else np.empty(size, np.uint8)
@@ -146,7 +146,7 @@ def _class(root: Path, file: Path) -> str:
     return parts[0] if len(parts) > 1 else ""
 
 
-def _shown(root: Path, file: Path) -> str:
+def shown_path(root: Path, file: Path) -> str:
     """A relative path in one printable line, whatever bytes it is made of."""
     return ascii(str(file.relative_to(root)))
 
