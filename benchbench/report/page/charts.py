@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from benchbench.api import ScoreSpec
 from benchbench.report.curves import budget_figure, watched
 from benchbench.report.layout import cell_text, head_parts
+from benchbench.report.renderers.escape import clean
 from benchbench.report.rows import label_of
 from benchbench.report.strips import strip_figure, strip_metrics
 from benchbench.report.styles import Style
@@ -77,7 +78,9 @@ class Charts:
         """A figure with its texts; label: for those who can't see it."""
         self._count += 1
         # ElementTree has escaped whatever the figure says.
-        return Picture(Markup(inline_svg(figure, f"f{self._count}-", label)), title, said, grid)
+        return Picture(
+            Markup(inline_svg(figure, f"f{self._count}-", clean(label))), title, said, grid
+        )
 
     def budget(
         self, scores: pd.DataFrame, section: Section, specs: Mapping[str, ScoreSpec]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ from benchbench.report.styles import Style, model_styles
 from benchbench.report.tables import build_tables
 from benchbench.report.tree import RowKey, Section, Tables
 from benchbench.runner.scoring import all_specs
-from benchbench.store.files import write_text_atomic
+from benchbench.store.files import write_bytes_atomic
 from benchbench.store.scores import CONTROL_MODEL, REFERENCE_MODEL
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ def write_report(folders: Sequence[Path], path: Path, registry: Registry) -> Non
 
     Raises UsageError where a folder is no result folder.
     """
-    write_text_atomic(path, page(read_results(folders, registry), registry))
+    text = page(read_results(folders, registry), registry)
+    # A status file may hold half a surrogate pair, which UTF-8 has no bytes for.
+    write_bytes_atomic(path, text.encode("utf-8", "replace"))
 
 
 def page(results: Sequence[Result], registry: Registry) -> str:
@@ -124,9 +127,18 @@ def _environment() -> Environment:
         loader=PackageLoader("benchbench.report.page"),
         autoescape=select_autoescape(default=True, default_for_string=True),
         undefined=StrictUndefined,
+        finalize=_printable,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _printable(value: object) -> object:
+    """Text without control characters and direction overrides; lines and tabs stay."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    hidden = ("Cc", "Cf")
+    return "".join(c for c in value if c in "\n\t" or unicodedata.category(c) not in hidden)
 
 
 def _context(results: Sequence[Result]) -> dict[str, str]:

@@ -16,6 +16,7 @@ import pytest
 
 from benchbench.cli.main import main
 from benchbench.registry import Registry
+from benchbench.report.page.sources import read_results
 from benchbench.report.page.write import write_report
 
 SCRIPT = "<script>alert(1)</script>"
@@ -132,6 +133,7 @@ def test_names_are_text_everywhere(
     assert {a["src"] for a in page.all("img") if "src" in a} == set()
     assert not any(name.startswith("on") for _, a in page.tags for name in a)
     text = (folder / "report.html").read_text(encoding="utf-8")
+    assert "\x1b" not in text and "\u202e" not in text
     if evil == SCRIPT:
         assert html.escape(SCRIPT) in text and SCRIPT not in text
 
@@ -161,6 +163,19 @@ def test_an_empty_run_can_be_reported(
     shutil.copy(real_folder / "plan.json", folder / "plan.json")
     text = written([folder], registry)
     assert "There are no scores yet." in text and "bench run" in text
+
+
+def test_a_reason_that_is_no_text_is_written_all_the_same(
+    real_folder: Path, tmp_path: Path, registry: Registry
+) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    shutil.copy(real_folder / "plan.json", folder / "plan.json")
+    (result,) = read_results([folder], registry)
+    cell = folder / result.cells[0].folder
+    cell.mkdir(parents=True)
+    (cell / "cell.json").write_text('{"status": "error", "reason": "a\\udcff\\u0000b"}')
+    assert "a?b" in written([folder], registry)
 
 
 def test_a_data_set_that_is_gone_is_said(
