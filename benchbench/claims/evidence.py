@@ -111,10 +111,9 @@ def _gathered(blank: Evidence, sides: Sides, scores: pd.DataFrame) -> Evidence:
         return replace(blank, first=values, target=target, remarks=tuple(remarks))
     others = _by_seed(claim, second, sides.seeds, scores)
     remarks += _unended(second, others, sides.seeds)
-    paired = first.same_training(second) and claim.statistic == "mean"
+    paired = first.same_training(second)
     if paired:
-        common = values.keys() & others.keys()
-        values, others = ({s: v[s] for s in sorted(common)} for v in (values, others))
+        values, others = _paired(claim, first, values, others)
     return replace(
         blank,
         first=values,
@@ -123,6 +122,19 @@ def _gathered(blank: Evidence, sides: Sides, scores: pd.DataFrame) -> Evidence:
         paired=paired,
         remarks=tuple(remarks),
     )
+
+
+def _paired(claim: Claim, row: Row, x: Values, y: Values) -> tuple[Values, Values]:
+    """Both sides on the seeds that both have."""
+    if claim.statistic == "share":
+        raise Problem(
+            f"both sides sample one trained {row.model}, so their shares are not independent; "
+            "compare means"
+        )
+    common = sorted(x.keys() & y.keys())
+    if len(common) < LEAST_SEEDS:
+        raise Problem(f"too few runs: only {len(common)} seeds have a value on both sides")
+    return {s: x[s] for s in common}, {s: y[s] for s in common}
 
 
 def _by_seed(claim: Claim, row: Row, seeds: tuple[int, ...], scores: pd.DataFrame) -> Values:

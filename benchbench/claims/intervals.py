@@ -87,12 +87,15 @@ def mean_effect(
     return difference(x, dict.fromkeys(x, y), paired=True)
 
 
-def spread_effect(x: Mapping[int, float], y: Mapping[int, float] | float) -> Difference:
+def spread_effect(
+    x: Mapping[int, float], y: Mapping[int, float] | float, *, paired: bool = False
+) -> Difference:
     """ln of the standard deviation of x over that of y, or over a number."""
     first = _by_seed(x, log_deviation_pseudo_values(list(x.values())))
     if not isinstance(y, Mapping):
         return mean_effect(first, math.log(y))
-    return mean_effect(first, _by_seed(y, log_deviation_pseudo_values(list(y.values()))))
+    second = _by_seed(y, log_deviation_pseudo_values(list(y.values())))
+    return mean_effect(first, second, paired=paired)
 
 
 def log_deviation_pseudo_values(values: Sequence[float]) -> Floats:

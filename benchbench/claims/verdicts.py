@@ -139,7 +139,7 @@ def _estimate(evidence: Evidence) -> Estimate:
     if statistic == "share":
         return share_effect(evidence.first, second)
     if statistic == "spread":
-        return spread_effect(evidence.first, second)
+        return spread_effect(evidence.first, second, paired=evidence.paired)
     return mean_effect(evidence.first, second, paired=evidence.paired)
 
 

@@ -130,6 +130,15 @@ def test_spread_by_jackknife_holds_its_level(tails: float) -> None:
     assert any_of(high < np.log(2)) <= 0.05
 
 
+def test_spread_of_paired_values_holds_its_level() -> None:
+    """Half of the variance is shared, as between two ways of sampling one trained model."""
+    shared = normal(seed=9)
+    first, second = shared + normal(seed=10), shared + normal(seed=11)
+    low, high = student(pseudo_values(2 * first) - pseudo_values(second))
+    assert any_of(low > np.log(2)) <= 0.05
+    assert any_of(high < np.log(2)) <= 0.05
+
+
 @pytest.mark.parametrize("delta", [0.1, 0.25, 0.5])
 def test_shares_hold_their_level_whatever_the_level(delta: float) -> None:
     """Exactly, by summing over all outcomes of 8 against 8 runs: no simulation."""
@@ -154,6 +163,7 @@ def test_simulated_intervals_are_those_of_the_code() -> None:
         (mean_effect(a, b, paired=True), student(x - y)),
         (mean_effect(a, 0.3), student(x - 0.3)),
         (spread_effect(a, b), welch(pseudo_values(x), pseudo_values(y))),
+        (spread_effect(a, b, paired=True), student(pseudo_values(x) - pseudo_values(y))),
     ):
         assert estimate.interval(LEVEL) == pytest.approx([float(v) for v in drawn])
     assert log_deviation_pseudo_values(list(x)) == pytest.approx(pseudo_values(x))

@@ -92,6 +92,22 @@ def test_shares_count_runs_that_diverged() -> None:
     assert (found.value, found.other) == (1.0, 0.0)
 
 
+def test_shares_of_one_trained_model_are_not_independent() -> None:
+    words = {"statistic": "share", "when": "< 5", "delta": 0.1}
+    frame = scores(rows("a", A), rows("a", A, variant="steps=4"))
+    found = verdict(claim(**words), frame, sides(row("a", variant="steps=4")))
+    assert found.verdict == "untestable"
+    assert "not independent" in found.reason
+
+
+def test_pairs_need_seeds_on_both_sides() -> None:
+    frame = scores(
+        rows("a", dict(enumerate(A[:3]))), rows("a", {1: 1.0, 2: 2.0, 3: 3.0}, variant="steps=4")
+    )
+    pair = Sides(row("a"), row("a", variant="steps=4"), (0, 1, 2, 3))
+    assert "only 2 seeds" in verdict(claim(), frame, pair).reason
+
+
 def test_a_slope_is_fitted_seed_by_seed() -> None:
     generator = np.random.default_rng(1)
     parts = [
