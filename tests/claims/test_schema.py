@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def test_mistakes_are_named(tmp_path: Path, change: dict[str, Any], words: str) 
 
 def test_ids_are_unique_and_files_are_found(tmp_path: Path) -> None:
     file = tmp_path / "two.yaml"
-    file.write_text(yaml.safe_dump({"claims": [GOOD, GOOD]}))
+    file.write_text(yaml.safe_dump({"claims": [GOOD, deepcopy(GOOD)]}))
     with pytest.raises(UsageError, match="id 'c' is used twice"):
         load_claims(str(file))
     with pytest.raises(UsageError, match="did you mean 'article'"):
