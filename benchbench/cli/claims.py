@@ -92,8 +92,11 @@ def _execute(
         return 0
 
     from benchbench.claims.judging import judge_file
+    from benchbench.report.instruments import check_instruments, write_instruments
 
-    judged = judge_file(file, compiled, scores, all_specs(registry))
+    specs = all_specs(registry)
+    judged = judge_file(file, compiled, scores, specs)
+    write_instruments(check_instruments(scores, specs), out)
     _show(file, judged, out, _rehearsed(options))
     failed = [one.claim.id for one in judged if one.verdict in options["fail_on"]]
     if failed:
