@@ -157,7 +157,7 @@ _OTHERS: dict[str, Any] = {
 def _conv(data: DataInfo) -> dict[str, Any]:
     """Defaults of convolutions: chosen on fashion-mnist, and wider for larger images."""
     return {
-        "latent_dim": 32 * _growth(data),
+        "latent_dim": 16 * _growth(data),
         "width": 16 * _growth(data),
         "encoder_depth": 0,
         "decoder_depth": 0,
