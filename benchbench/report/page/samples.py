@@ -24,7 +24,7 @@ from benchbench.report.page.charts import Charts, Picture
 from benchbench.report.page.images import PAIRS, grid_uri, nearest_training
 from benchbench.report.page.sources import Result
 from benchbench.report.rows import label_of
-from benchbench.report.styles import REAL, Style
+from benchbench.report.styles import Style
 from benchbench.report.tree import RowKey, Section
 from benchbench.runner.plan import Cell
 from benchbench.store.samples import read_samples
@@ -38,7 +38,7 @@ LARGE, LARGE_SIDE = 48, 4
 """Images of more pixels a side than this are shown in smaller grids."""
 SCATTER = 2_500
 _HELD_OUT = Style("#808080", "o")
-"""Held-out points are an image within the figure, to be seen on light and dark ground."""
+"""Held-out data, to be seen on light and on dark ground."""
 MAX_BARS = 100
 """More labels than this are shown as heat maps."""
 MAX_LISTED = 60
@@ -71,9 +71,13 @@ class Album:
 
 @dataclass(frozen=True)
 class _Found:
-    """Stored samples (n, *shape) of one row, and the cell they come from."""
+    """Stored samples (n, *shape) of one row, and the cell they come from.
+
+    label: with the budget, where the data set has several. row: without.
+    """
 
     label: str
+    row: str
     cell: Cell
     raw: Tensor
 
@@ -141,7 +145,7 @@ class Gallery:
             pairs = grid_uri(both, len(some))
         seed = "" if found.cell.seed is None else f", seed {found.cell.seed}"
         alt = f"{len(shown)} images: {found.label}{seed}"
-        style = None if real else self._style(found.label)
+        style = None if real else self._style(found.row)
         return Shot(found.label, style, grid_uri(shown, side), width, height, alt, pairs)
 
     # --- coverage ------------------------------------------------------------------------------
@@ -151,7 +155,7 @@ class Gallery:
         if not isinstance(modes, GaussianModes) or modes.centres.shape[1] != 2:
             return
         for f in found:
-            style = self._style(f.label) or _HELD_OUT
+            style = self._style(f.row) or _HELD_OUT
             figure, said = mode_figure(f.raw[:SCATTER], modes.centres, modes.sigma, style)
             label = f"Samples of {f.label} over the true modes: {said}"
             yield self.charts.picture(figure, f.label, label, said)
@@ -171,7 +175,7 @@ class Gallery:
             missed = [str(k) for k, share in enumerate(shares) if share == 0]
             said = f"{len(shares) - len(missed)} of {len(shares)} classes"
             said += f"; missing: {', '.join(missed)}" if missed else ""
-            figure = class_bars(shares, true, self._style(label) or REAL, top)
+            figure = class_bars(shares, true, self._style(label) or _HELD_OUT, top)
             listed = ", ".join(f"{k}: {share:.1f} %" for k, share in enumerate(shares))
             text = f"Share of each class, {label}: {listed}"
             yield self.charts.picture(figure, label, text, f"{said}. Lines: test split.")
@@ -208,18 +212,20 @@ class Gallery:
 
 def _stored(name: str, results: Sequence[Result]) -> Iterator[_Found]:
     """Samples of each row, held-out data first; of the later folder where two have a row."""
-    found: dict[str, _Found] = {}
+    planned = [c for r in results for c in r.cells if c.dataset == name]
+    budgets = {c.budget for c in planned if c.budget}
+    found: dict[tuple[str, str], _Found] = {}
     for result in results:
-        mine: dict[str, _Found] = {}
+        mine: dict[tuple[str, str], _Found] = {}
         cells = [c for c in result.cells if c.dataset == name and c.model != CONTROL_MODEL]
         for cell in sorted(cells, key=lambda c: -1 if c.seed is None else c.seed):
             for variant in cell.variants:
-                label = label_of(RowKey(cell.model, cell.config_label, cell.budget, variant.label))
-                if label in mine:
+                row = label_of(RowKey(cell.model, cell.config_label, cell.budget, variant.label))
+                if (row, cell.budget) in mine:
                     continue
                 raw = read_samples(result.files(cell).samples(variant.label))
                 if raw is not None and len(raw):
-                    mine[label] = _Found(label, cell, raw)
+                    label = f"{row}, {cell.budget}" if len(budgets) > 1 and cell.budget else row
+                    mine[row, cell.budget] = _Found(label, row, cell, raw)
         found.update(mine)
-    order = sorted(found.values(), key=lambda f: f.cell.model != REFERENCE_MODEL)
-    yield from order
+    yield from sorted(found.values(), key=lambda f: f.cell.model != REFERENCE_MODEL)
