@@ -8,7 +8,8 @@
 latents. All kinds of data are flattened to vectors of length D. Short ones (D <= 8: points) keep
 their dimension, an autoencoder that begins as the identity, and Fourier features; longer ones
 (small images, signals) pass a bottleneck. Images of 16 pixels a side and more pass convolutions
-(`images.py`), and where diffusers' networks are asked for, latents lie on a grid.
+(`images.py`) and an autoencoder that also has to get past a critic (`adversarial.py`); where
+diffusers' networks are asked for, latents lie on a grid.
 """
 
 from __future__ import annotations
