@@ -63,7 +63,7 @@ class LikelihoodConfig(Config):
         "importance weights are uneven in a pilot run.",
     )
     annealing_flop: float = Field(
-        3e12,
+        2e12,
         gt=0,
         description="Most FLOPs of annealing in one cell: fewer temperatures where it would take "
         "more.",

@@ -22,3 +22,8 @@ def test_vae(check: Callable[[], None]) -> None:
 @pytest.mark.parametrize("check", model_checks("gan"))
 def test_gan(check: Callable[[], None]) -> None:
     check()
+
+
+@pytest.mark.parametrize("check", model_checks("flow"))
+def test_flow(check: Callable[[], None]) -> None:
+    check()
