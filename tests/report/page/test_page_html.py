@@ -18,6 +18,8 @@ from benchbench.cli.main import main
 from benchbench.registry import Registry
 from benchbench.report.page.sources import read_results
 from benchbench.report.page.write import write_report
+from benchbench.store.folder import ResultFolder
+from benchbench.store.scores import read_scores, write_scores
 
 SCRIPT = "<script>alert(1)</script>"
 NASTY = "'\"><img src=x onerror=alert(1)>"
@@ -222,3 +224,17 @@ def test_mistakes_are_one_line_and_load_no_torch(
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == [2, []]
     assert said in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_two_budgets_of_one_row_stand_side_by_side(
+    real_folder: Path, tmp_path: Path, registry: Registry
+) -> None:
+    other = tmp_path / "more"
+    shutil.copytree(real_folder, other)
+    folder = ResultFolder(other)
+    folder.write_plan(json.loads(json.dumps(folder.plan()).replace("4step", "5step")))
+    table = read_scores(other / "scores.csv")
+    write_scores(other / "scores.csv", table.replace({"budget": {"4step": "5step"}}))
+    text = written([real_folder, other], registry)
+    assert "</svg>vae, 4step</figcaption>" in text and "</svg>vae, 5step</figcaption>" in text
+    assert text.count("</svg>vae</th>") >= 2
