@@ -36,6 +36,8 @@ def check(
     Exit code 0 where every check passed, was skipped or failed as expected; 1 otherwise.
     """
     spec = Registry.load([plugin] if plugin else []).model(model).spec
+    if spec.external:
+        raise UsageError(f"{model!r} was trained elsewhere; only models that train can be checked")
     reasons = dict(_reason(text) for text in expected)
 
     from benchbench.testing import MODEL_CHECKS, model_kit

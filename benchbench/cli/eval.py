@@ -55,6 +55,8 @@ def evaluate(samples: str, dataset: str, **options: Any) -> int:
     """
     from benchbench.registry import Registry
 
+    if "\0" in samples:
+        raise UsageError(f"SAMPLES {samples!a} has a NUL byte; give another path")
     path = Path(samples)
     name = _name(options["name"], path)
     older = _older(options["out"])
@@ -91,8 +93,6 @@ def _measure(
 
     budget = Budget.parse(suite.budget)
     checked = Checked(suite, [], check_metrics(suite, registry), budget)
-    if not path.exists():
-        raise UsageError(f"{str(path)!a} does not exist; give a folder of images or a file")
     found = read_given(
         path,
         registry.load_dataset(suite.datasets[0], assets),

@@ -137,7 +137,7 @@ def _read_array(path: Path, wanted: str) -> tuple[np.ndarray, str]:
         raise
     except (SafetensorError, Exception) as error:  # damaged files raise anything
         pickled = "pickle" in str(error)
-        why = "it is pickled, and pickles are never loaded" if pickled else describe(error)
+        why = "it is pickled or no array; pickles are never loaded" if pickled else describe(error)
         raise UsageError(f"{str(path)!a} can't be read: {why}") from None
 
 
@@ -166,7 +166,8 @@ def _units(values: np.ndarray, dataset: Dataset, where: str) -> Tensor:
         raise UsageError(f"{where} has dtype {values.dtype}; {info.name} needs floats")
     if values.shape[1:] != info.shape or values.ndim != 1 + len(info.shape):
         raise UsageError(f"{where} has shape {values.shape}; {info.name} needs {_n(info.shape)}")
-    raw = torch.from_numpy(values.astype(np.float32))
+    with np.errstate(over="ignore"):
+        raw = torch.from_numpy(values.astype(np.float32))
     if not bool(raw.isfinite().all()):
         raise UsageError(f"{where} has numbers that are too large for float32")
     return raw

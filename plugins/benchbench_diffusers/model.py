@@ -89,8 +89,8 @@ def _load(folder: str) -> Any:
     logging.disable_progress_bar()
     try:
         pipeline = DiffusionPipeline.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, torch_dtype=torch.float32
-        )
+            folder, local_files_only=True, use_safetensors=True
+        ).to(torch.float32)
     except Exception as error:  # whatever a damaged file raises
         raise PluginError(f"diffusers can't load {Path(folder).name}: {error}") from error
     pipeline.set_progress_bar_config(disable=True)
