@@ -24,7 +24,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from benchbench.api import KINDS, UsageError, nearest
+from benchbench.api import CONTROLS, KINDS, UsageError, nearest, unknown
 from benchbench.api.config import describe_invalid
 from benchbench.runner.plain_yaml import MAX_BYTES, parse_yaml
 from benchbench.store.scores import REFERENCE_MODEL
@@ -74,6 +74,7 @@ class Claim(BaseModel):
     because: str = ""
     budget: str | None = None
     seeds: str | None = None
+    instruments: tuple[str, ...] | None = None
     reported: str = ""
     protocol: str = ""
 
@@ -93,6 +94,14 @@ class Claim(BaseModel):
         if kind in KINDS:
             raise ValueError(f"the bench has data of kind {kind}: name data sets instead")
         return kind
+
+    @field_validator("instruments")
+    @classmethod
+    def _known_controls(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for name in names or ():
+            if name not in CONTROLS[1:]:
+                raise ValueError(str(unknown("control", name, CONTROLS[1:])))
+        return names
 
     @field_validator("delta")
     @classmethod

@@ -54,6 +54,7 @@ def test_a_claim_is_read_with_the_file_s_defaults(tmp_path: Path) -> None:
         ({"against": {"bugdet": "1s"}}, "did you mean 'budget'?"),
         ({"direction": "equal", "delta": 0}, "nothing is equal to within nothing"),
         ({"scale": "log", "delta": 0.5}, "delta is a factor here"),
+        ({"instruments": ["blurr"]}, "did you mean 'blur'?"),
         ({"statistic": "share"}, "statistic: share and when"),
         ({"statistic": "spread", "against": 0, "delta": 2}, "a number above 0"),
         ({"when": "< 3"}, "statistic: share and when"),

@@ -173,6 +173,11 @@ def test_a_metric_that_failed_its_instrument_check_tests_nothing() -> None:
     found = compare(evidence, LEVEL)
     assert found.verdict == "untestable"
     assert "did not tell collapsed from real data" in found.reason
+    narrow = claim(instruments=["noise", "blur"])  # the claim does not rest on what it missed
+    evidence = gather(narrow, "grid25", sides(), frame, {("grid25", "m"): ["collapsed"]}, "")
+    assert compare(evidence, LEVEL).verdict == "supported"
+    evidence = gather(narrow, "grid25", sides(), frame, {("grid25", "m"): ["blur"]}, "")
+    assert compare(evidence, LEVEL).verdict == "untestable"
 
 
 def test_missing_data_and_kinds_are_untestable() -> None:
