@@ -57,11 +57,6 @@ class LikelihoodConfig(Config):
         description="Steps from the proposal to the posterior; four times as many in a second run "
         "of the examples whose chain weights are uneven.",
     )
-    anneal_all: bool = Field(
-        False,
-        description="Anneal every example of a model without an encoder, not only those whose "
-        "importance weights are uneven in a pilot run.",
-    )
     annealing_flop: float = Field(
         2e12,
         gt=0,

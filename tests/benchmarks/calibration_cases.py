@@ -89,7 +89,7 @@ def _estimates(case: LinearGaussian, x: Tensor, method: str, seed: int) -> Estim
     estimators = Estimators(
         observation,
         prior,
-        LikelihoodConfig(anneal_all=True),
+        LikelihoodConfig(),
         low_dim=low_dim,
         generator=lambda name: seeded_generator("cpu", "calibration", d, method, seed, name),
     )

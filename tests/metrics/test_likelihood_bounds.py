@@ -151,7 +151,7 @@ def test_ais_and_iwae_agree_on_a_trained_vae() -> None:
     estimators = Estimators(
         observation,
         prior,
-        LikelihoodConfig(anneal_all=True, chains=16, temperatures=12),
+        LikelihoodConfig(chains=16, temperatures=12),
         low_dim=False,
         generator=lambda name: seeded_generator("cpu", "vae", name),
     )
@@ -183,7 +183,7 @@ def test_a_ceiling_cuts_temperatures_and_says_so() -> None:
         estimators = Estimators(
             observation,
             MixturePrior.standard(8),
-            LikelihoodConfig(anneal_all=True, chains=4, temperatures=6, annealing_flop=ceiling),
+            LikelihoodConfig(chains=4, temperatures=6, annealing_flop=ceiling),
             low_dim=False,
             generator=lambda name: seeded_generator("cpu", "ceiling", name),
         )

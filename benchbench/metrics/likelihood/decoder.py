@@ -3,11 +3,11 @@
 What is declared             starts of the mode search       estimator
 encode, standard prior       the encoder's mean              importance weights (IWAE)
 encode, prior_log_prob       the encoder's mean              importance weights, true prior last
-no encoder, standard prior   prior draws that decode near x  importance weights; annealed (AIS)
-                                                             where a pilot's are too uneven
+no encoder, standard prior   prior draws that decode near x  annealed importance sampling
 no encoder, prior_log_prob   prior draws that decode near x  importance weights, true prior last
 
-In few data dimensions the prior's own draws are proposals beside the fitted ones.
+In few data dimensions the prior's own draws are proposals beside the fitted ones; there a model
+without an encoder is annealed only on the examples whose weights are too uneven in a pilot run.
 """
 
 from __future__ import annotations

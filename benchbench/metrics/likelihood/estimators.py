@@ -1,8 +1,9 @@
 """The two estimators of log p(x) at a given σ, with bounds from above where z is known.
 
-Importance weights (IWAE), or annealing from the proposal to the posterior for the examples whose
-weights a pilot run finds too uneven. A draw of a weight is one pass through the decoder; a chain is
-hundreds, forwards and back, so annealing has a ceiling in FLOPs, counted from one gradient.
+Importance weights (IWAE), or annealing from the proposal to the posterior. In few data dimensions
+a pilot run of weights decides which examples are annealed; in many, weights can look even and miss
+where the posterior is, so all are. A chain is hundreds of passes through the decoder, forwards and
+back: annealing has a ceiling in FLOPs, counted from one gradient.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from benchbench.metrics.specs_likelihood import LikelihoodConfig
 __all__ = ["RELIABLE_ESS", "Estimators"]
 
 RELIABLE_ESS = 10.0
+_SIMULATED = 4  # simulated examples are so many times fewer, about
 _SLOWER = 4  # times as many temperatures where the weights of the chains are uneven
 
 
@@ -97,29 +99,34 @@ class Estimators:
     def annealed(
         self, x: Tensor, proposal: Proposal, sigma: float, name: str, exact: Tensor | None = None
     ) -> tuple[Estimates, dict[str, Any]]:
-        """Annealed chains where importance weights are too uneven, or everywhere if so asked."""
+        """Annealed chains, in few data dimensions where the weights alone are too uneven.
+
+        The ceiling of cost is the config's, a quarter of it where `exact` is given.
+        """
         n = len(x)
         facts: dict[str, Any] = {}
         rows = torch.arange(n)
         parts: list[tuple[Tensor, Estimates]] = []
-        if not self.config.anneal_all:
+        if self.low_dim:
             # The pilot decides, fresh draws estimate: picking by the same weights would bias.
             uneven = self.draws(x, proposal, f"pilot/{name}").ess(sigma).cpu() < RELIABLE_ESS
             plain, rows = (~uneven).nonzero().squeeze(1), uneven.nonzero().squeeze(1)
             if len(plain):
                 parts.append((plain, self._importance_of(plain, x, proposal, sigma, name, exact)))
-            facts["importance_samples"] = self.config.importance_samples
-            if self.low_dim:
-                facts["prior_draws"] = self.config.prior_draws
+            facts |= {
+                "importance_samples": self.config.importance_samples,
+                "prior_draws": self.config.prior_draws,
+            }
         facts["estimator"] = _mixed_name(len(rows), n)
-        wanted, left = self.config.temperatures, self.config.annealing_flop
+        ceiling = self.config.annealing_flop / (1 if exact is None else _SIMULATED)
+        wanted, left = self.config.temperatures, ceiling
         for attempt in range(2):
             if not len(rows):
                 break
             each = self._temperature_flop() * len(rows)
             temperatures = min(wanted, max(1, int(left / each)))
             if temperatures < wanted:
-                facts["annealing_cut"] = f"ceiling of {self.config.annealing_flop:.3g} FLOP"
+                facts["annealing_cut"] = f"ceiling of {ceiling:.3g} FLOP"
             if attempt and temperatures <= self.config.temperatures:
                 break
             result = self._chains(
