@@ -113,8 +113,8 @@ def test_copying(report: Path, open_page: Open) -> None:
     page = open_page(report, permissions=["clipboard-read", "clipboard-write"])
     for name, begin in (("Markdown", "## "), ("LaTeX", "% Written by"), ("CSV", "dataset,model")):
         page.locator(f"#table-0 button[data-name={name}]").click()
-        page.wait_for_function("document.getElementById('said').textContent")
-        assert page.locator("#said").text_content() == f"{name} copied"
+        said = "name => document.getElementById('said').textContent === `${name} copied`"
+        page.wait_for_function(said, arg=name)
         copied = page.evaluate("navigator.clipboard.readText()")
         assert copied.startswith(begin)
         assert copied == page.locator(f"#table-0-{name}").text_content()

@@ -82,6 +82,7 @@
       return done;
     }
   };
+  let fading;
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("button[data-copy]");
     if (!button) return;
@@ -89,6 +90,8 @@
     const said = document.getElementById("said");
     said.textContent = done ? `${button.dataset.name} copied` : "The browser refused to copy";
     button.classList.toggle("done", done);
-    setTimeout(() => { button.classList.remove("done"); said.textContent = ""; }, 2000);
+    setTimeout(() => button.classList.remove("done"), 2000);
+    clearTimeout(fading);
+    fading = setTimeout(() => { said.textContent = ""; }, 2000);
   });
 })();
