@@ -161,7 +161,7 @@ class DDPMConfig(DiffusionConfig):
     sigma_max: float | None = Field(
         default=None,
         description="largest noise level, in standard deviations of the data; left out: 5 for "
-        "points, 40 for what has correlated dimensions",
+        "short vectors, 10 for long ones",
         ge=1,
         le=1000,
     )

@@ -176,7 +176,7 @@ def _grid(config: LDMConfig, data: DataInfo) -> Sizes:
 
 @dataclass(frozen=True)
 class DataSpaceSizes:
-    """The same for diffusion in data space; chosen on grid25 and stacked-digits."""
+    """The same for diffusion in data space; those of long vectors are from stacked-digits."""
 
     width: int
     depth: int
@@ -191,6 +191,6 @@ class DataSpaceSizes:
         if data.dim <= SHORT:
             default = cls(128, 3, 128, 256, 3e-3, 5.0)
         else:
-            default = cls(512 if data.dim > 512 else 256, 3, 0, 256, 1.5e-3, 40.0)
+            default = cls(512 if data.dim > 512 else 256, 3, 0, 128, 2e-3, 10.0)
         given = {k: getattr(config, k) for k in vars(default)}
         return replace(default, **{k: v for k, v in given.items() if v is not None})
