@@ -58,7 +58,7 @@ class LikelihoodConfig(Config):
         "of the examples whose chain weights are uneven.",
     )
     annealing_flop: float = Field(
-        2e12,
+        3e12,
         gt=0,
         description="Most FLOPs of annealing in one cell: fewer temperatures where it would take "
         "more.",

@@ -127,7 +127,7 @@ class Estimators:
             temperatures = min(wanted, max(1, int(left / each)))
             if temperatures < wanted:
                 facts["annealing_cut"] = f"ceiling of {ceiling:.3g} FLOP"
-            if attempt and temperatures <= self.config.temperatures:
+            if attempt and temperatures < 2 * self.config.temperatures:
                 break
             result = self._chains(
                 rows, x, proposal, sigma, temperatures, f"{name}/{attempt}", exact
