@@ -102,7 +102,7 @@ def _markdown(rows: list[dict[str, Any]]) -> str:
     lines = [
         "# Likelihood estimators against closed forms",
         "",
-        "Linear-Gaussian decoders, fresh examples and fresh draws in each replicate, "
+        "Linear-Gaussian decoders, fresh examples and fresh draws in each replicate, proposals "
         "widened by 1.3. Error: mean log p̂ as printed less the exact mean over the same "
         "examples, nats, and its standard deviation beside the one the interval claims. Coverage "
         "of 95 % intervals: over draws (the examples fixed) of that exact mean, and over examples "
