@@ -39,7 +39,7 @@ def test_a_preset_changes_defaults_and_nothing_else(name: str) -> None:
     [
         ("gan-ns", {"loss": "non-saturating", "penalty": "none", "ema_decay": 0.0, "pack": 1}),
         ("pacgan", {"loss": "non-saturating", "penalty": "none", "pack": 2}),
-        ("wgan-gp", {"loss": "wasserstein", "penalty": "wgan-gp", "gamma": 10, "critic_steps": 4}),
+        ("wgan-gp", {"loss": "wasserstein", "penalty": "wgan-gp", "gamma": 10, "fourier": 0}),
         ("r3gan", {"loss": "relativistic", "penalty": "r1r2", "normalise": False}),
     ],
 )
