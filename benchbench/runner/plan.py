@@ -257,7 +257,7 @@ def given_plan(plan: Plan, name: str, given: dict[str, str], notes: Iterable[str
             model=name,
             budget=EXTERNAL,
             given=given,
-            key=digest(["given", cell.key, given["digest"]]),
+            key=digest(["given", name, cell.key, given["digest"]]),
         )
         for cell in plan.cells
     ]
