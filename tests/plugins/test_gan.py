@@ -291,7 +291,7 @@ def test_describe() -> None:
 
 
 def test_spec() -> None:
-    (spec,) = bench_models()
+    spec = bench_models()[0]
     assert (spec.name, spec.config) == ("gan", GanConfig)
     assert spec.capabilities == {"decode", "standard_prior"}
 
