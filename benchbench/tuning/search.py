@@ -145,6 +145,8 @@ def check_search(
             raise UsageError(f"{objective} is not measured on {data.kind} data such as {data.name}")
         for model in dict.fromkeys(models):
             spec = registry.model(model).spec
+            if spec.external:
+                raise UsageError(f"{model!r} was trained elsewhere; there is nothing to tune")
             if data.kind not in spec.kinds:
                 skipped.append(f"{model} does not serve {data.kind} data: left out on {data.name}")
                 continue
