@@ -86,7 +86,8 @@ class Pictures:
         modes = None
         if isinstance(dataset.modes, GaussianModes):
             modes = (dataset.modes.centres, dataset.modes.sigma)
-        comparison(real, found, path, f"{short_label(name)}, seed {min(seeds)}", modes, self.styles)
+        title = short_label(name) + (f", seed {min(seeds)}" if seeds else "")
+        comparison(real, found, path, title, modes, self.styles)
 
     def _samples(
         self, dataset: Dataset, cells: Iterable[Cell], seed: int

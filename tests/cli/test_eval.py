@@ -119,6 +119,24 @@ def test_each_gets_a_row(capsys: pytest.CaptureFixture[str], elsewhere: Path) ->
     assert "bench eval" in Path("r/report.html").read_text()
 
 
+def test_points_in_a_folder_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    np.save("ring.npy", np.random.default_rng(0).normal(size=(3000, 2)))
+    code, out, err = bench(
+        capsys,
+        *("eval", "ring.npy", "--dataset", "ring8", "--metrics", "modes", "--device", "cpu"),
+        *("--out", "r"),
+    )
+    assert code == 0, err
+    assert "original units" in err
+    table = pd.read_csv("r/scores.csv", keep_default_na=False)
+    share = table[table.metric == "hq_share"].set_index("model").value.astype(float)
+    # Of a standard normal, 3 sigma = 0.03 around each of 8 points of the unit circle hold
+    # 8 · 0.03² · exp(-1/2) / 2 = 0.2 %.
+    assert share["ring"] < 1
+    assert share["real"] > 97
+    assert "ring (external)" in out
+
+
 @pytest.mark.parametrize(
     ("samples", "options", "part"),
     [
