@@ -190,9 +190,10 @@ def effect_text(c: Comparison) -> str:
 
 
 def delta_text(c: Comparison) -> str:
-    """`0.1`, `±0.1` or `×1.05`."""
-    sign = "±" if c.claim.direction == "equal" else ""
-    return f"{'×' if c.claim.factor else ''}{sign}{c.shown(c.delta):.3g}"
+    """`0.1`, `±0.1`, `×1.05`, or `×÷1.05` for a factor either way."""
+    equal = c.claim.direction == "equal"
+    sign = ("×÷" if equal else "×") if c.claim.factor else ("±" if equal else "")
+    return f"{sign}{c.shown(c.delta):.3g}"
 
 
 def _seeds(c: Comparison) -> str:

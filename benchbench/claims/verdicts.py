@@ -169,7 +169,10 @@ def judge(claim: Claim, evidences: list[Evidence], level: float) -> Judged:
     verdicts = {c.verdict for c in comparisons}
     together = aggregate(evidences)
     if len(verdicts) == 1:
-        reasons = dict.fromkeys(c.reason for c in comparisons if c.reason)
+        many = len(comparisons) > 1
+        reasons = [
+            f"{c.dataset}: {c.reason}" if many else c.reason for c in comparisons if c.reason
+        ]
         return Judged(claim, comparisons[0].verdict, "; ".join(reasons), comparisons, together)
     words = ", ".join(f"{c.verdict} on {c.dataset}" for c in comparisons)
     return Judged(claim, "inconclusive", words, comparisons, together)
