@@ -94,6 +94,7 @@ def _with_options(base: Suite, given: bool, options: dict[str, Any]) -> Suite:
     if options["datasets"] is not None and not given:
         labels = [slug(short_label(name)).replace("+", "-") for name in change["datasets"]]
         change["name"] = "-".join(dict.fromkeys(labels)).lstrip("_-.")[:64] or "run"
+        change["controls"] = False  # the default suite's are for its own data sets
     if options["seeds"] is not None:
         change["seeds"] = read_seeds(options["seeds"])
     if options["metrics"] is not None:
