@@ -94,7 +94,8 @@ class Assets:
         return {
             "folders": [str(folder) for folder in self.folders],
             "download": self.download,
-            "cache": str(self.cache),
+            # The usual place is found anew, so that a plan names no user's home.
+            "cache": "" if self.cache == default_cache() else str(self.cache),
             "weights": {name: str(path) for name, path in self.weights.items()},
         }
 
@@ -104,6 +105,6 @@ class Assets:
         return cls(
             folders=tuple(Path(folder) for folder in saved["folders"]),
             download=saved["download"],
-            cache=Path(saved["cache"]),
+            cache=Path(saved["cache"]) if saved["cache"] else default_cache(),
             weights={name: Path(path) for name, path in saved["weights"].items()},
         )

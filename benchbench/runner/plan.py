@@ -195,7 +195,7 @@ def resolve_plan(checked: Checked, registry: Registry, assets: Assets | None = N
             for run in checked.runs:
                 source = sources[run.entry.spec.name]
                 cells.append(_model_cell(name, fact, run, source, checked.budget, seed, common))
-    plugins = tuple(str(path) for path in registry.files)
+    plugins = tuple(_from_here(path) for path in registry.files)
     notes = tuple(f"{short_label(name)}: {n}" for name, fact in facts.items() for n in fact.notes)
     return Plan(suite.name, tuple(cells), plugins, assets, notes)
 
