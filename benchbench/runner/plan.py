@@ -200,6 +200,12 @@ def resolve_plan(checked: Checked, registry: Registry, assets: Assets | None = N
     return Plan(suite.name, tuple(cells), plugins, assets, notes)
 
 
+def _from_here(path: Path) -> str:
+    """A plugin file as workers find it: relative where it lies below the working folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
 @dataclass(frozen=True)
 class _Common:
     """What all cells of a plan share."""
