@@ -73,7 +73,7 @@ def _execute(
     from benchbench.runner.scoring import all_specs
     from benchbench.store.scores import frame
 
-    code, scores = 0, frame([])
+    code, scores, job = 0, frame([]), None
     if compiled.plan is not None:
         job = Run(
             compiled.plan,
@@ -98,6 +98,11 @@ def _execute(
     judged = judge_file(file, compiled, scores, specs)
     write_instruments(check_instruments(scores, specs), out)
     _show(file, judged, out, _rehearsed(options))
+    if job is not None:
+        from benchbench.cli.output import Output
+
+        with job.held():
+            Output(job, registry).report()
     failed = [one.claim.id for one in judged if one.verdict in options["fail_on"]]
     if failed:
         click.echo(f"failed   verdict {' or '.join(options['fail_on'])}: {', '.join(failed)}")
@@ -111,9 +116,15 @@ def _run(file: ClaimFile, job: Run, registry: Registry) -> int:
     from benchbench.cli.progress import make_progress
     from benchbench.runner.context import run_context
 
-    with make_progress(Budget.parse(file.budget)) as progress:
-        outcomes = job.execute(progress.event, progress.end, progress.begin)
-    job.folder.write_context(run_context(job.whole, job.folder))
+    with job.held():
+        with make_progress(Budget.parse(file.budget)) as progress:
+            outcomes = job.execute(
+                progress.event,
+                progress.end,
+                progress.begin,
+                lambda line: click.echo(line, err=True),
+            )
+        job.folder.write_context(run_context(job.whole, job.folder))
     return Output(job, registry).exit_code(outcomes)
 
 
