@@ -24,9 +24,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from benchbench.api import CONTROLS, KINDS, UsageError, nearest, unknown
+from benchbench.api import CONTROLS, KINDS, UsageError, unknown
 from benchbench.api.config import describe_invalid
-from benchbench.runner.plain_yaml import MAX_BYTES, parse_yaml
+from benchbench.runner.config_files import embedded_files, find_file, read_yaml
 from benchbench.store.scores import REFERENCE_MODEL
 
 __all__ = ["Claim", "ClaimFile", "Side", "embedded_claims", "load_claims"]
@@ -200,10 +200,7 @@ class ClaimFile(BaseModel):
 
 def embedded_claims() -> dict[str, Path]:
     """The claim files that come with the bench, by name."""
-    package = Path(__file__).parent.parent
-    folders = (package / "configs" / "claims", package.parent / "configs" / "claims")
-    found = next((folder for folder in folders if folder.is_dir()), None)
-    return {path.stem: path for path in sorted(found.glob("*.yaml"))} if found else {}
+    return embedded_files("claims")
 
 
 def load_claims(given: str) -> ClaimFile:
@@ -211,22 +208,8 @@ def load_claims(given: str) -> ClaimFile:
 
     Raises UsageError in one line that names the file, the claim and the key.
     """
-    path = Path(given)
-    embedded = embedded_claims()
-    if not path.suffix and given in embedded:
-        path = embedded[given]
-    if not path.is_file():
-        close = nearest(given, [*embedded, *(str(p) for p in path.parent.glob("*.y*ml"))])
-        guess = f"; did you mean {close!r}?" if close else ";"
-        raise UsageError(
-            f"claim file {given!r} is not a file{guess} Embedded: {', '.join(embedded)}"
-        )
-    if path.stat().st_size > MAX_BYTES:
-        raise UsageError(f"claim file {given!r} is larger than {MAX_BYTES:,} bytes")
-    try:
-        content = parse_yaml(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UsageError(f"claim file {given!r} is not readable as YAML: {error}") from None
+    path = find_file(given, "claims", "claim file")
+    content = read_yaml(path, f"claim file {given!r}", "claim file")
     if not isinstance(content, dict) or not isinstance(content.get("claims"), list):
         raise UsageError(f"claim file {given!r} has no list `claims`; see docs/claim-guide.md")
     content.setdefault("name", re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).strip("-_.") or "claims")

@@ -12,10 +12,7 @@ import yaml
 
 from benchbench.api.errors import one_line
 
-__all__ = ["MAX_BYTES", "parse_yaml"]
-
-MAX_BYTES = 1 << 20
-"""Of a suite file; the longest one in use has a few hundred."""
+__all__ = ["parse_yaml"]
 
 
 class _Loader(yaml.SafeLoader):

@@ -15,9 +15,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from benchbench.api import UsageError, nearest
+from benchbench.api import UsageError
 from benchbench.api.config import describe_invalid
-from benchbench.runner.plain_yaml import MAX_BYTES, parse_yaml
+from benchbench.runner.config_files import embedded_files, find_file, read_yaml
 
 __all__ = ["Suite", "describe_invalid", "embedded_suites", "load_suite"]
 
@@ -59,10 +59,7 @@ class Suite(BaseModel):
 
 def embedded_suites() -> dict[str, Path]:
     """The suites that come with the bench, by name."""
-    package = Path(__file__).parent.parent
-    folders = (package / "configs" / "suites", package.parent / "configs" / "suites")
-    found = next((folder for folder in folders if folder.is_dir()), None)
-    return {path.stem: path for path in sorted(found.glob("*.yaml"))} if found else {}
+    return embedded_files("suites")
 
 
 def load_suite(given: str) -> Suite:
@@ -70,23 +67,8 @@ def load_suite(given: str) -> Suite:
 
     Raises UsageError in one line that names the file and the key.
     """
-    path = Path(given)
-    embedded = embedded_suites()
-    if not path.suffix and given in embedded:
-        path = embedded[given]
-    if not path.is_file():
-        beside = (str(p) for p in path.parent.glob("*.y*ml") if p.is_file())
-        close = nearest(given, [*embedded, *beside])
-        guess = f"; did you mean {close!r}?" if close else ";"
-        raise UsageError(
-            f"suite {given!r} is not a file{guess} Embedded suites: {', '.join(embedded)}"
-        )
-    if path.stat().st_size > MAX_BYTES:
-        raise UsageError(f"suite {given!r} is larger than {MAX_BYTES:,} bytes; it is no suite file")
-    try:
-        content = parse_yaml(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UsageError(f"suite {given!r} is not readable as YAML: {error}") from None
+    path = find_file(given, "suites", "suite")
+    content = read_yaml(path, f"suite {given!r}", "suite file")
     if not isinstance(content, dict):
         raise UsageError(f"suite {given!r} holds no mapping of keys to values")
     content.setdefault("name", re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).lstrip("-_.") or "run")

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_
 
 from benchbench.api import KINDS, ModelSpec, UsageError, unknown
 from benchbench.api.config import describe_invalid
-from benchbench.runner.plain_yaml import MAX_BYTES, parse_yaml
+from benchbench.runner.config_files import embedded_folder, read_yaml
 
 __all__ = ["Range", "Space", "embedded_spaces", "read_space"]
 
@@ -59,9 +59,7 @@ _RANGE = TypeAdapter(Range)
 
 def embedded_spaces() -> Path:
     """The folder of the spaces that come with the bench."""
-    package = Path(__file__).parent.parent
-    folders = (package / "configs" / "tuning", package.parent / "configs" / "tuning")
-    return next((folder for folder in folders if folder.is_dir()), folders[0])
+    return embedded_folder("tuning")
 
 
 def read_space(spec: ModelSpec, kind: str, folder: Path) -> Space:
@@ -76,12 +74,7 @@ def read_space(spec: ModelSpec, kind: str, folder: Path) -> Space:
             f"{spec.name} has no search space: write {str(path)!r}, or give --space a folder with "
             f"{path.name}; models with a space there: {have}"
         )
-    if path.stat().st_size > MAX_BYTES:
-        raise UsageError(f"{str(path)!r} is larger than {MAX_BYTES:,} bytes; it is no search space")
-    try:
-        content = parse_yaml(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UsageError(f"{str(path)!r} is not readable as YAML: {error}") from None
+    content = read_yaml(path, repr(str(path)), "search space")
     if not isinstance(content, dict):
         raise UsageError(f"{str(path)!r} holds no mapping of data kinds to options")
     for given in content:
