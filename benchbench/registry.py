@@ -37,6 +37,7 @@ from benchbench.api import (
 )
 from benchbench.api.callables import callable_spec
 from benchbench.api.config import describe_invalid
+from benchbench.api.errors import describe
 from benchbench.api.names import check_name
 from benchbench.api.specs import version_mismatch
 
@@ -96,7 +97,7 @@ class Registry:
                 module = point.load()
                 found = _specs_of(module, point.name)
             except (Exception, SystemExit) as error:
-                registry.failures.append(Failure(point.name, owner, _one_line(error)))
+                registry.failures.append(Failure(point.name, owner, describe(error)))
                 continue
             registry._add(found, owner, dist.version if dist else "")
         for file in files:
@@ -212,7 +213,7 @@ def resolve(path: str | Any, owner: str) -> Any:
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise PluginError(f"{owner}: {path!r} can't be loaded: {_one_line(error)}") from error
+        raise PluginError(f"{owner}: {path!r} can't be loaded: {describe(error)}") from error
 
 
 def _instance(entry: Entry[DatasetSpec], name: str, rest: str) -> Entry[DatasetSpec]:
@@ -266,7 +267,7 @@ def _specs_of(module: ModuleType, plugin: str) -> list[AnySpec]:
     try:
         manager.check_pending()
     except pluggy.PluginValidationError as error:
-        raise PluginError(f"{_one_line(error)}; the hooks are {', '.join(_HOOKS)}") from error
+        raise PluginError(f"{describe(error)}; the hooks are {', '.join(_HOOKS)}") from error
     specs: list[Any] = []
     for hook, kind in _HOOKS.items():
         for answer in getattr(manager.hook, hook)():
@@ -337,10 +338,5 @@ def _specs_of_file(path: Path) -> list[AnySpec]:
     except UsageError:
         raise
     except (Exception, SystemExit) as error:
-        raise PluginError(f"plugin file {str(path)!r} failed: {_one_line(error)}") from error
+        raise PluginError(f"plugin file {str(path)!r} failed: {describe(error)}") from error
     return found
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, PluginError) else f"{type(error).__name__}: {text}"

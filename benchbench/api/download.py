@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from benchbench import __version__
-from benchbench.api.errors import BenchError
+from benchbench.api.errors import BenchError, one_line
 from benchbench.api.files import write_atomic
 
 __all__ = ["download", "mebibytes"]
@@ -41,7 +41,7 @@ def download(url: str, target: Path, *, sha256: str, size: int) -> None:
     except urllib.error.URLError as error:
         raise BenchError(f"{url} can't be reached: {error.reason}; nothing was kept") from None
     except (TimeoutError, ConnectionError, http.client.HTTPException) as error:
-        text = " ".join(str(error).split()) or type(error).__name__
+        text = one_line(str(error)) or type(error).__name__
         raise BenchError(
             f"the download of {url} broke off: {text}; nothing was kept, run it again"
         ) from None

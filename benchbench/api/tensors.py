@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from benchbench.api.errors import BenchError
+from benchbench.api.errors import BenchError, one_line
 from benchbench.api.files import write_atomic
 
 __all__ = ["read_tensors", "write_tensors"]
@@ -42,7 +42,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             about = dict(file.metadata() or {})
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
-        raise BenchError(f"{path} is damaged: {' '.join(str(error).split())}") from error
+        raise BenchError(f"{path} is damaged: {one_line(str(error))}") from error
     if about.pop(_CHECKSUM, None) != _checksum(tensors, about):
         raise BenchError(f"{path} is damaged: its checksum is not that of its content")
     return tensors, about

@@ -113,17 +113,11 @@ def _run(file: ClaimFile, job: Run, registry: Registry) -> int:
     """Run the missing cells; the exit code of what failed."""
     from benchbench.api import Budget
     from benchbench.cli.output import Output
-    from benchbench.cli.progress import make_progress
+    from benchbench.cli.progress import run_cells
     from benchbench.runner.context import run_context
 
     with job.held():
-        with make_progress(Budget.parse(file.budget)) as progress:
-            outcomes = job.execute(
-                progress.event,
-                progress.end,
-                progress.begin,
-                lambda line: click.echo(line, err=True),
-            )
+        outcomes = run_cells(job, Budget.parse(file.budget))
         job.folder.write_context(run_context(job.whole, job.folder))
     return Output(job, registry).exit_code(outcomes)
 

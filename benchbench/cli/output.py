@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,6 +21,9 @@ from benchbench.runner.local import Outcome
 from benchbench.runner.plan import Cell
 from benchbench.runner.run import Run
 from benchbench.runner.scoring import all_specs
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Output"]
 
@@ -43,14 +47,14 @@ class Output:
         """Write everything once more, print the table and where things are."""
         from rich.console import Console
 
-        tables = self._tables()
+        scores, tables = self._tables()
         pictures = Pictures(self.job.folder, self.job.whole, self.registry)
         for cell in self.job.whole.cells:
             if self._lacks_picture(cell):
                 pictures.draw_cell(cell)
         pictures.draw_all(tables)
         figures = self.job.folder.path / "figures"
-        draw_curves(self.job.scores(), self.specs, pictures.styles, figures)
+        draw_curves(scores, self.specs, pictures.styles, figures)
         write_tradeoffs(tables, pictures.styles, figures)
         console = Console()
         width = console.width if console.is_terminal else 120
@@ -58,7 +62,7 @@ class Output:
         for part in to_rich(tables, width):
             console.print(part)
         out = self.job.folder.path
-        findings = check_instruments(self.job.scores(), self.specs)
+        findings = check_instruments(scores, self.specs)
         write_instruments(findings, out)
         for line in instrument_lines(findings):
             click.echo(line)
@@ -96,10 +100,11 @@ class Output:
         files, labels = self.job.folder.cell(cell.folder), (v.label for v in cell.variants)
         return any(files.samples(v).is_file() and not files.picture(v).is_file() for v in labels)
 
-    def _tables(self) -> Tables:
+    def _tables(self) -> tuple[pd.DataFrame, Tables]:
+        """Write the scores and the tables from the cells as they stand."""
         scores = self.job.scores()
         context = run_context(self.job.whole, self.job.folder)
         self.job.folder.write_context(context)
         tables = build_tables(scores, self.specs, context)
         write_tables(tables, self.job.folder.path)
-        return tables
+        return scores, tables

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,8 +15,9 @@ from benchbench.api.budget import Budget
 if TYPE_CHECKING:
     from benchbench.runner.local import Outcome
     from benchbench.runner.plan import Cell
+    from benchbench.runner.run import Run
 
-__all__ = ["Progress", "make_progress"]
+__all__ = ["Progress", "make_progress", "run_cells"]
 
 PLAIN_SECONDS = 20.0
 """A plain line for a cell at most this often while it trains."""
@@ -173,3 +175,31 @@ def _spend(event: dict[str, Any], budget: Budget) -> str:
 
 def _losses(event: dict[str, Any]) -> str:
     return "".join(f", {name} {value:.4g}" for name, value in event["values"].items())
+
+
+def run_cells(
+    job: Run,
+    budget: Budget,
+    *,
+    begun: Callable[[list[Cell]], None] = lambda cells: None,
+    ended: Callable[[Outcome], None] = lambda outcome: None,
+) -> list[Outcome]:
+    """Run what is missing of a job under a progress display, naming what was found damaged.
+
+    begun: called with the cells that will run, when the folder is ready; ended: with each outcome.
+    """
+    with make_progress(budget) as progress:
+
+        def on_begin(cells: list[Cell]) -> None:
+            begun(cells)
+            progress.begin(cells)
+
+        def on_end(outcome: Outcome) -> None:
+            progress.end(outcome)
+            ended(outcome)
+
+        return job.execute(progress.event, on_end, on_begin, _say_damaged)
+
+
+def _say_damaged(line: str) -> None:
+    click.echo(f"damaged  {line}", err=True)

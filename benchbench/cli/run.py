@@ -147,7 +147,7 @@ def carry_out(
     prepare: called with the cells that will run, when the folder is ready for them.
     """
     from benchbench.cli.output import Output
-    from benchbench.cli.progress import make_progress
+    from benchbench.cli.progress import run_cells
     from benchbench.runner.run import Run
 
     for note in plan.notes[:MAX_NOTES]:
@@ -164,22 +164,13 @@ def carry_out(
     )
     output = Output(job, registry)
     with job.held():
-        with make_progress(budget) as progress:
-
-            def begun(cells: list[Cell]) -> None:
-                prepare(job, cells)
-                progress.begin(cells)
-
-            def ended(outcome: Any) -> None:
-                progress.end(outcome)
-                output.refresh(outcome.cell)
-
-            outcomes = job.execute(progress.event, ended, begun, _say_damaged)
+        outcomes = run_cells(
+            job,
+            budget,
+            begun=lambda cells: prepare(job, cells),
+            ended=lambda outcome: output.refresh(outcome.cell),
+        )
         output.finish()
     if options["open_"]:
         show(output.report_file)
     return output.exit_code(outcomes)
-
-
-def _say_damaged(line: str) -> None:
-    click.echo(f"damaged  {line}", err=True)

@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from benchbench.api.errors import one_line
+
 __all__ = ["SUFFIXES", "Refused", "decode"]
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
@@ -61,7 +63,7 @@ def decode(path: Path, size: int, *, exact: bool = False) -> np.ndarray:
     except Image.DecompressionBombError:
         raise Refused(f"more than {MAX_PIXELS:,} pixels") from None
     except Exception as error:  # decoders raise anything on damaged files
-        text = " ".join(str(error).split()) or type(error).__name__
+        text = one_line(str(error)) or type(error).__name__
         raise Refused(f"damaged: {text[:120]}") from None
 
 

@@ -7,6 +7,7 @@ in several processes may share a folder.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -15,11 +16,10 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from benchbench.api.files import write_atomic
+from benchbench.api.errors import BenchError
+from benchbench.api.tensors import read_tensors, write_tensors
 
 __all__ = ["StatisticCache", "source_digest"]
 
@@ -57,30 +57,17 @@ class StatisticCache:
         if found is not None:
             return found
         made = make()
-        tensors = {name: t.detach().cpu().contiguous() for name, t in made.items()}
-        about = {"key": text, "checksum": _checksum(tensors)}
-        try:
-            write_atomic(path, lambda temporary: save_file(tensors, temporary, about))
-        except OSError:
-            return made
+        with contextlib.suppress(OSError):
+            write_tensors(path, made, {"key": text})
         return made
 
 
 def _read(path: Path, key: str) -> dict[str, Tensor] | None:
     """The tensors of a whole file of this key; None for any other."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            about = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError):
+    if not path.is_file():
         return None
-    whole = about.get("key") == key and about.get("checksum") == _checksum(tensors)
-    return tensors if whole else None
-
-
-def _checksum(tensors: Mapping[str, Tensor]) -> str:
-    state = hashlib.sha256()
-    for name, tensor in sorted(tensors.items()):
-        state.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
-        state.update(tensor.contiguous().numpy().tobytes())
-    return state.hexdigest()
+    try:
+        tensors, about = read_tensors(path)
+    except BenchError:
+        return None
+    return tensors if about.get("key") == key else None

@@ -31,7 +31,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["ConvDecoder", "ConvEncoder", "ResidualConv", "channels", "halved_grids"]
+__all__ = ["ConvDecoder", "ConvEncoder", "ResidualConv", "channels", "group_norm", "halved_grids"]
 
 COARSEST = 8
 """Grids halve until their smaller side is at most this."""
@@ -62,8 +62,13 @@ def channels(finest: int, count: int) -> list[int]:
     return [max(finest, min(MOST_CHANNELS, finest << i)) for i in range(count)]
 
 
+def group_norm(width: int) -> nn.GroupNorm:
+    """Group normalisation of this many channels."""
+    return nn.GroupNorm(math.gcd(GROUPS, width), width)
+
+
 def _norm(width: int, normalise: bool) -> nn.Module:
-    return nn.GroupNorm(math.gcd(GROUPS, width), width) if normalise else nn.Identity()
+    return group_norm(width) if normalise else nn.Identity()
 
 
 class ResidualConv(nn.Module):

@@ -6,7 +6,6 @@ import os
 import platform
 import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +16,7 @@ from benchbench.api.model import Model
 from benchbench.api.seeding import derive_seed
 from benchbench.registry import Registry, resolve
 from benchbench.runner.checkpoint import load_state, save_state
+from benchbench.runner.device import processor_name
 from benchbench.runner.external import load_external
 from benchbench.runner.measuring import Emit, Measuring
 from benchbench.runner.plan import Cell
@@ -208,17 +208,8 @@ class CellRun:
             "torch": torch.__version__,
             "python": platform.python_version(),
             "platform": platform.platform(),
-            "processor": torch.cuda.get_device_name(self.device) if cuda else _processor(),
+            "processor": torch.cuda.get_device_name(self.device) if cuda else processor_name(),
             "cores": os.cpu_count(),
             "threads": torch.get_num_threads(),
             "precision": self.cell.precision,
         }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()

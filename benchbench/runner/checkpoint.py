@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchbench.api.errors import BenchError, PluginError
+from benchbench.api.errors import BenchError, PluginError, one_line
 from benchbench.api.tensors import read_tensors, write_tensors
 
 __all__ = ["load_state", "save_state"]
@@ -36,7 +36,7 @@ def load_state(path: Path, device: torch.device | str = "cpu") -> Any:
     try:
         return _unflatten(json.loads(about["skeleton"]), lambda name: tensors[name].to(device))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BenchError(f"{path} is damaged: {' '.join(str(error).split())}") from error
+        raise BenchError(f"{path} is damaged: {one_line(str(error))}") from error
 
 
 def _flatten(value: Any, tensors: dict[str, Tensor], where: str) -> Any:

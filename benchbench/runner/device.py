@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchbench.api import UsageError
@@ -10,7 +11,7 @@ from benchbench.api import UsageError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["device_name", "resolve_device", "torch_version"]
+__all__ = ["device_name", "processor_name", "resolve_device", "torch_version"]
 
 
 def resolve_device(given: str) -> torch.device:
@@ -45,3 +46,13 @@ def torch_version() -> str:
     import torch
 
     return torch.__version__
+
+
+def processor_name() -> str:
+    """The processor as the system states it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchbench.api import Assets, Budget, UsageError
+from benchbench.api import Assets, Budget, ScoreSpec, UsageError
 from benchbench.registry import Registry
 from benchbench.tuning.history import History
 from benchbench.tuning.proposals import Sampler, propose
@@ -128,29 +128,8 @@ def check_search(
             f"--seed is {seed}; trials need seeds from {FIRST_SEED} up, because reported runs use "
             "lower ones"
         )
-    score = registry.score_specs().get(objective)
-    if score is None:
-        from benchbench.api import unknown
-
-        raise unknown("objective", objective, registry.score_specs())
-    if score.direction == "none":
-        raise UsageError(
-            f"{objective} can't be an objective: neither more nor less of it is better"
-        )
-    measured = registry.metric(objective).spec.kinds
-    targets, skipped = [], []
-    for dataset in dict.fromkeys(datasets):
-        data = registry.dataset(dataset).spec
-        if data.kind not in measured:
-            raise UsageError(f"{objective} is not measured on {data.kind} data such as {data.name}")
-        for model in dict.fromkeys(models):
-            spec = registry.model(model).spec
-            if spec.external:
-                raise UsageError(f"{model!r} was trained elsewhere; there is nothing to tune")
-            if data.kind not in spec.kinds:
-                skipped.append(f"{model} does not serve {data.kind} data: left out on {data.name}")
-                continue
-            targets.append(Target(data.name, model, read_space(spec, data.kind, spaces)))
+    score = _objective(registry, objective)
+    targets, skipped = _targets(registry, models, datasets, objective, spaces)
     if not targets:
         raise UsageError("; ".join(skipped) or "no model and no data set to tune on was given")
     return Search(
@@ -166,3 +145,40 @@ def check_search(
         plugins=tuple(str(path) for path in registry.files),
         skipped=tuple(skipped),
     )
+
+
+def _objective(registry: Registry, name: str) -> ScoreSpec:
+    """The score of this name, which has a better side."""
+    score = registry.score_specs().get(name)
+    if score is None:
+        from benchbench.api import unknown
+
+        raise unknown("objective", name, registry.score_specs())
+    if score.direction == "none":
+        raise UsageError(f"{name} can't be an objective: neither more nor less of it is better")
+    return score
+
+
+def _targets(
+    registry: Registry,
+    models: Iterable[str],
+    datasets: Iterable[str],
+    objective: str,
+    spaces: Path,
+) -> tuple[list[Target], list[str]]:
+    """Each model on each data set whose kind it serves, and a line for each it does not."""
+    measured = registry.metric(objective).spec.kinds
+    targets, skipped = [], []
+    for dataset in dict.fromkeys(datasets):
+        data = registry.dataset(dataset).spec
+        if data.kind not in measured:
+            raise UsageError(f"{objective} is not measured on {data.kind} data such as {data.name}")
+        for model in dict.fromkeys(models):
+            spec = registry.model(model).spec
+            if spec.external:
+                raise UsageError(f"{model!r} was trained elsewhere; there is nothing to tune")
+            if data.kind not in spec.kinds:
+                skipped.append(f"{model} does not serve {data.kind} data: left out on {data.name}")
+                continue
+            targets.append(Target(data.name, model, read_space(spec, data.kind, spaces)))
+    return targets, skipped

@@ -26,13 +26,11 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from benchbench.nn.conv import ResidualConv, channels, halved_grids
+from benchbench.nn.conv import ResidualConv, channels, group_norm, halved_grids
 from benchbench_gan.config import Settings
 
 __all__ = ["ConvCritic", "ConvGenerator"]
 
-GROUPS = 8
-"""Of channels in a group normalisation; fewer where the width is no multiple."""
 SLOPE = 0.2
 """Of the leaky ReLU on negative inputs."""
 
@@ -56,7 +54,7 @@ def _down(a: int, b: int) -> nn.Module:
 
 def _activation(width: int, normalise: bool) -> list[nn.Module]:
     act = nn.LeakyReLU(SLOPE)
-    return [nn.GroupNorm(math.gcd(GROUPS, width), width), act] if normalise else [act]
+    return [group_norm(width), act] if normalise else [act]
 
 
 class ConvGenerator(nn.Module):

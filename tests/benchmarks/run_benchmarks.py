@@ -30,6 +30,8 @@ from typing import Any
 import torch
 from benchmark_cases import CASES, PACKAGES, Case, Values
 
+from benchbench.runner.device import processor_name
+
 __all__ = ["check_agreement", "main"]
 
 COLUMNS = (
@@ -134,8 +136,8 @@ def write_table(rows: list[dict[str, Any]], folder: Path, rounds: int) -> None:
     lines = [
         "# Our measures beside other libraries'",
         "",
-        f"Made by `python tests/benchmarks/run_benchmarks.py`; {_processor()}, one thread, medians "
-        f"of {rounds} rounds; load average {os.getloadavg()[0]:.1f} at the end. "
+        f"Made by `python tests/benchmarks/run_benchmarks.py`; {processor_name()}, one thread, "
+        f"medians of {rounds} rounds; load average {os.getloadavg()[0]:.1f} at the end. "
         "`times_faster`: the peer's time over ours; `peak_mib`: beyond the inputs; "
         "`memory_share`: our peak over the peer's.",
         "",
@@ -153,15 +155,6 @@ def write_table(rows: list[dict[str, Any]], folder: Path, rounds: int) -> None:
 def _distributions() -> list[str]:
     here = [name for name, module in PACKAGES.items() if importlib.util.find_spec(module)]
     return ["torch", "numpy", "scipy", "scikit-learn", *here]
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def _pin() -> None:
