@@ -15,7 +15,7 @@ from benchbench.cli.assets import user_assets
 
 if TYPE_CHECKING:
     from benchbench.tuning.history import History
-    from benchbench.tuning.search import Search
+    from benchbench.tuning.search import Search, Target
     from benchbench.tuning.trial import Job, Result
 
 __all__ = ["tune"]
@@ -30,6 +30,8 @@ __all__ = ["tune"]
 @click.option("--objective", required=True, help="The score to improve, as in: fid or mode_kl.")
 @click.option("--sampler", type=click.Choice(["random", "tpe"]), default="random",
               show_default=True, help="How options are drawn.")  # fmt: skip
+@click.option("--finals", type=click.IntRange(0, 1000), default=0, show_default=True,
+              help="Seeds on which the best trial and the defaults train once more.")  # fmt: skip
 @click.option("--space", help="Folder with MODEL.yaml files (default: those of the bench).")
 @click.option("--seed", type=int, default=1000, show_default=True,
               help="Trial k trains with this seed + k; from 1000 up.")  # fmt: skip
@@ -50,7 +52,9 @@ def tune(**options: Any) -> int:
     """Search the options of each model with equal effort, scored on validation data alone.
 
     Every trial is a row of OUT/trials.csv, the failed ones with their reasons. The same command
-    again goes on where it ended; more --trials, --models or --datasets add to it.
+    again goes on where it ended; more --trials, --models, --datasets or --finals add to it. The
+    best of many trials is partly luck: with --finals its options are kept only where they beat the
+    defaults on further seeds (OUT/finals.csv).
     """
     from benchbench.registry import Registry
     from benchbench.runner.selection import split_outside_brackets
@@ -69,7 +73,10 @@ def tune(**options: Any) -> int:
         spaces=Path(space) if space else embedded_spaces(),
         **{
             name: options[name]
-            for name in ("trials", "budget", "objective", "sampler", "seed", "device", "threads")
+            for name in (
+                *("trials", "budget", "objective", "sampler", "seed", "device", "threads"),
+                "finals",
+            )
         },
     )
     return _execute(search, options)
@@ -106,6 +113,8 @@ def _execute(search: Search, options: dict[str, Any]) -> int:
 
 def _line(job: Job, result: Result) -> str:
     head = f"{short_label(job.dataset)} {job.model} trial {job.trial}"
+    if job.final:
+        head += f" once more, seed {job.seed}"
     told = f"{job.objective} {result.score:.5g}" if result.score is not None else result.reason
     return f"{head}  {result.status}  {told}  ({result.seconds:.0f} s)  {json.dumps(job.options)}"
 
@@ -115,9 +124,9 @@ def summary(search: Search, history: History) -> list[str]:
     lines = []
     for target in search.targets:
         rows = history.of(target.dataset, target.model)
-        best = history.best(target.dataset, target.model, maximise=search.maximise)
+        best, chosen = search.best(history, target), search.chosen(history, target)
         name = f"{short_label(target.dataset)} {target.model}"
-        if best is None:
+        if best is None or chosen is None:
             lines.append(f"{name}: none of {len(rows)} trials has a score")
             continue
         first = rows[0]["score"] if rows[0]["trial"] == "0" else ""
@@ -126,7 +135,19 @@ def summary(search: Search, history: History) -> list[str]:
             f"{name}: best {search.objective} {float(best['score']):.5g} in trial {best['trial']} "
             f"of {len(rows)}{beside}"
         )
-        chosen = json.loads(best["options"])
-        settings = [f"--set {target.model}.{k}={option_text(v)}" for k, v in chosen.items()]
+        if search.finals and best["trial"] != "0":
+            lines.append("  finals: " + _finals(search, history, target, best["trial"]))
+        options = json.loads(chosen["options"])
+        settings = [f"--set {target.model}.{k}={option_text(v)}" for k, v in options.items()]
         lines.append(f"  {' '.join(settings) or '(the defaults)'}")
     return lines
+
+
+def _finals(search: Search, history: History, target: Target, best: str) -> str:
+    """The mean over the finals' seeds of the best trial's options and of the defaults."""
+    told = []
+    for name, trial in ((f"trial {best}", int(best)), ("defaults", 0)):
+        scores = list(history.final_scores(target.dataset, target.model, trial).values())
+        mean = f"{sum(scores) / len(scores):.5g}" if scores else "without a score"
+        told.append(f"{name} {mean} (n = {len(scores)})")
+    return ", ".join(told)

@@ -1,4 +1,4 @@
-"""The history of a search: one CSV row a trial, and the search's settings beside it."""
+"""The history of a search: one CSV row a training, and the search's settings beside it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,15 @@ COLUMNS = (
 
 @dataclass
 class History:
-    """trials.csv and search.json in a folder.
+    """trials.csv, finals.csv and search.json in a folder.
 
-    rows: as written, values as text.
+    rows: the trials; finals: further seeds of a few of them, under the trial's number. Both as
+    written, values as text.
     """
 
     folder: Path
     rows: list[dict[str, str]] = field(default_factory=list)
+    finals: list[dict[str, str]] = field(default_factory=list)
 
     @classmethod
     def open(cls, folder: Path, settings: dict[str, Any]) -> History:
@@ -41,7 +43,7 @@ class History:
         """
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"--out {str(folder)!r} is a file; give a folder")
-        about, table = folder / "search.json", folder / "trials.csv"
+        about = folder / "search.json"
         if about.is_file():
             found = read_json(about)
             for key, value in json.loads(json.dumps(settings)).items():
@@ -50,21 +52,15 @@ class History:
                         f"{str(folder)!r} holds a search with {key} = {_short(found.get(key))}, "
                         f"not {_short(value)}; give the same again, or another --out"
                     )
-        elif table.exists():
+        elif (folder / "trials.csv").exists():
             raise UsageError(f"{str(folder)!r} has a trials.csv without its search.json")
         else:
             folder.mkdir(parents=True, exist_ok=True)
             write_json(about, settings)
-        history = cls(folder)
-        if table.is_file():
-            with table.open(encoding="utf-8", newline="") as file:
-                history.rows = list(csv.DictReader(file))
-        if history.rows and tuple(history.rows[0]) != COLUMNS:
-            raise UsageError(f"{str(table)!r} is no table of trials of this version")
-        return history
+        return cls(folder, _read(folder / "trials.csv"), _read(folder / "finals.csv"))
 
     def add(self, job: Job, result: Result) -> None:
-        """Write a row for a trial that has ended."""
+        """Write a row for a training that has ended."""
         spend = result.spend
         row = {
             **{name: getattr(job, name) for name in ("dataset", "model", "trial", "seed")},
@@ -81,23 +77,38 @@ class History:
             "device": result.device,
             "benchbench": __version__,
         }
-        self.rows.append({name: "" if row[name] is None else str(row[name]) for name in COLUMNS})
+        rows = self.finals if job.final else self.rows
+        rows.append({name: "" if row[name] is None else str(row[name]) for name in COLUMNS})
         text = io.StringIO()
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(self.rows)
-        write_text_atomic(self.folder / "trials.csv", text.getvalue())
+        writer.writerows(rows)
+        name = "finals.csv" if job.final else "trials.csv"
+        write_text_atomic(self.folder / name, text.getvalue())
 
     def of(self, dataset: str, model: str) -> list[dict[str, str]]:
-        """The rows of one model on one data set, by trial."""
+        """The trials of one model on one data set, in order."""
         rows = [r for r in self.rows if (r["dataset"], r["model"]) == (dataset, model)]
         return sorted(rows, key=lambda row: int(row["trial"]))
 
-    def best(self, dataset: str, model: str, *, maximise: bool) -> dict[str, str] | None:
-        """The row with the best score, the earliest where some are equal; None where none has."""
-        scored = [row for row in self.of(dataset, model) if row["score"]]
-        sign = -1 if maximise else 1
-        return min(scored, key=lambda row: sign * float(row["score"]), default=None)
+    def final_scores(self, dataset: str, model: str, trial: int) -> dict[int, float]:
+        """The scores of a trial's options in the finals, by seed; without the failed ones."""
+        rows = (r for r in self.finals if (r["dataset"], r["model"]) == (dataset, model))
+        return {
+            int(r["seed"]): float(r["score"])
+            for r in rows
+            if int(r["trial"]) == trial and r["score"]
+        }
+
+
+def _read(table: Path) -> list[dict[str, str]]:
+    if not table.is_file():
+        return []
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    if rows and tuple(rows[0]) != COLUMNS:
+        raise UsageError(f"{str(table)!r} is no table of trials of this version")
+    return rows
 
 
 def _short(value: Any) -> str:

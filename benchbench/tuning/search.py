@@ -1,10 +1,15 @@
-"""A search: which trials there are, in which order, and which are still to be run."""
+"""A search: which trials there are, in which order, and which are still to be run.
+
+The best of many trials owes part of its score to luck. So a search may have finals: the defaults
+and the best trial train again on seeds that neither has seen, the same ones for both, and the
+options with the better mean are chosen. A tie, or finals that failed, leave the defaults.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +20,12 @@ from benchbench.tuning.proposals import Sampler, propose
 from benchbench.tuning.space import Space, read_space
 from benchbench.tuning.trial import Job, Result
 
-__all__ = ["FIRST_SEED", "Search", "Target", "check_search"]
+__all__ = ["FINAL_SEEDS", "FIRST_SEED", "Runner", "Search", "Target", "check_search"]
 
 FIRST_SEED = 1000
 """Trials use seeds from here on; reported runs use lower ones."""
+FINAL_SEEDS = 1_000_000
+"""Final k trains with the search's seed + this + k."""
 Runner = Callable[[Iterable[Job]], Iterator[tuple[Job, Result]]]
 
 
@@ -35,7 +42,7 @@ class Target:
 class Search:
     """The same number of trials and the same budget a trial for every target.
 
-    Trial k has seed `seed` + k, whatever the model.
+    Trial k has seed `seed` + k, whatever the model. finals: seeds of the finals, 0 for none.
     """
 
     targets: tuple[Target, ...]
@@ -49,21 +56,45 @@ class Search:
     threads: int
     plugins: tuple[str, ...]
     skipped: tuple[str, ...] = ()
+    finals: int = 0
 
     def settings(self) -> dict[str, Any]:
-        """What all trials of a history share; models, data sets and trials may be added later."""
+        """What all trials of a history share; models, data sets, trials and finals may be added."""
         names = ("budget", "objective", "sampler", "seed", "threads")
         return {name: getattr(self, name) for name in names}
 
     def run(self, history: History, assets: Assets, runner: Runner) -> Iterator[tuple[Job, Result]]:
-        """Run the trials that are missing; each is in the history before it is yielded."""
-        for job, result in runner(self._jobs(history, assets)):
-            history.add(job, result)
-            yield job, result
+        """Run what is missing, the finals last; each is in the history before it is yielded."""
+        for jobs in (self._jobs(history, assets), self._final_jobs(history, assets)):
+            for job, result in runner(jobs):
+                history.add(job, result)
+                yield job, result
 
     def missing(self, history: History) -> int:
-        """How many trials are still to be run."""
+        """How many trials are still to be run, the finals aside."""
         return len(list(self._open(history)))
+
+    def best(self, history: History, target: Target) -> dict[str, str] | None:
+        """The trial with the best score, the earliest where some are equal; None where none has."""
+        scored = [row for row in history.of(target.dataset, target.model) if row["score"]]
+        return min(scored, key=lambda row: self._loss(float(row["score"])), default=None)
+
+    def chosen(self, history: History, target: Target) -> dict[str, str] | None:
+        """The trial whose options are to be used: the best one, where the finals do not speak
+        against it; None where neither it nor the defaults have a score."""
+        best, rows = self.best(history, target), history.of(target.dataset, target.model)
+        if best is None or not self.finals or best["trial"] == "0":
+            return best
+        first, other = (
+            history.final_scores(target.dataset, target.model, int(trial))
+            for trial in (0, best["trial"])
+        )
+        if not other or (first and self._loss(_mean(first)) <= self._loss(_mean(other))):
+            return next(row for row in rows if row["trial"] == "0")
+        return best
+
+    def _loss(self, score: float) -> float:
+        return -score if self.maximise else score
 
     def _open(self, history: History) -> Iterator[tuple[Target, int]]:
         """Trial by trial over all targets, so that a search that is stopped is an equal one."""
@@ -90,19 +121,42 @@ class Search:
                 trial=trial,
                 maximise=self.maximise,
             )
-            yield Job(
-                dataset=target.dataset,
-                model=target.model,
-                trial=trial,
-                options=options,
-                objective=self.objective,
-                budget=self.budget,
-                seed=self.seed + trial,
-                device=self.device,
-                threads=self.threads,
-                plugins=self.plugins,
-                assets=assets,
-            )
+            yield self._job(target, trial, options, self.seed + trial, assets)
+
+    def _final_jobs(self, history: History, assets: Assets) -> Iterator[Job]:
+        done = {(r["dataset"], r["model"], int(r["trial"]), int(r["seed"])) for r in history.finals}
+        for seed in range(self.seed + FINAL_SEEDS, self.seed + FINAL_SEEDS + self.finals):
+            for target in self.targets:
+                best = self.best(history, target)
+                if best is None or best["trial"] == "0":
+                    continue
+                for row in (history.of(target.dataset, target.model)[0], best):
+                    trial = int(row["trial"])
+                    if (target.dataset, target.model, trial, seed) not in done:
+                        options = json.loads(row["options"])
+                        job = self._job(target, trial, options, seed, assets)
+                        yield replace(job, final=True)
+
+    def _job(
+        self, target: Target, trial: int, options: dict[str, Any], seed: int, assets: Assets
+    ) -> Job:
+        return Job(
+            dataset=target.dataset,
+            model=target.model,
+            trial=trial,
+            options=options,
+            objective=self.objective,
+            budget=self.budget,
+            seed=seed,
+            device=self.device,
+            threads=self.threads,
+            plugins=self.plugins,
+            assets=assets,
+        )
+
+
+def _mean(scores: Mapping[int, float]) -> float:
+    return sum(scores.values()) / len(scores)
 
 
 def check_search(
@@ -118,6 +172,7 @@ def check_search(
     device: str,
     threads: int,
     spaces: Path,
+    finals: int = 0,
 ) -> Search:
     """Check every name and option; raises UsageError; loads no torch.
 
@@ -144,6 +199,7 @@ def check_search(
         threads=threads,
         plugins=tuple(str(path) for path in registry.files),
         skipped=tuple(skipped),
+        finals=finals,
     )
 
 

@@ -23,7 +23,7 @@ class Job:
     """What a trial needs, in a form that another process can be handed.
 
     plugins: files that the registry loads. objective: the name of a score.
-    options: those that differ from the defaults.
+    options: those that differ from the defaults. final: whether it belongs to the finals.
     """
 
     dataset: str
@@ -37,6 +37,7 @@ class Job:
     threads: int = 1
     plugins: tuple[str, ...] = ()
     assets: Assets = field(default_factory=Assets)
+    final: bool = False
 
 
 @dataclass(frozen=True)

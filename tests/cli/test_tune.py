@@ -47,6 +47,12 @@ def test_two_trials_then_nothing_left(capsys: pytest.CaptureFixture[str], tmp_pa
     assert "0 trials to run, 2 done before" in told
     assert told.splitlines()[-2] == line
 
+    code, told, _ = ran(capsys, *command, "--finals", "1")
+    assert code == 0
+    expected = 2 if best["options"] != "{}" else 0  # where the defaults are best, they stay
+    assert told.count("once more, seed 1001000") == expected
+    assert ("  finals: trial 1 " in told) == bool(expected)
+
 
 @pytest.mark.parametrize(
     ("arguments", "part"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from benchbench.tuning import trial as trials
 from benchbench.tuning.history import History
 from benchbench.tuning.processes import run_apart
 from benchbench.tuning.proposals import propose
-from benchbench.tuning.search import Search, check_search
+from benchbench.tuning.search import Runner, Search, check_search
 from benchbench.tuning.space import Range, embedded_spaces
 from benchbench.tuning.trial import Job, Result, run_trial
 
@@ -71,8 +72,56 @@ def test_the_first_trial_is_the_defaults_and_a_failure_is_a_row(tmp_path: Path) 
     assert first["options"] == "{}"
     assert (failed["status"], failed["reason"], failed["score"]) == ("error", "a reason", "")
     assert json.loads(last["options"])
-    assert history.best("grid25", "gan", maximise=False) == last
-    assert history.best("grid25", "gan", maximise=True) == first
+    _, gan = search().targets
+    assert search().best(history, gan) == last
+    assert replace(search(), maximise=True).best(history, gan) == first
+
+
+def final_scores(better: float) -> Runner:
+    """Trials as `fake`; in the finals the defaults score 0.5 and other options `better`."""
+
+    def run(jobs: Iterable[Job]) -> Iterator[tuple[Job, Result]]:
+        for job in jobs:
+            score = 1.0 / (1 + job.trial)
+            if job.final:
+                score = better if job.options else 0.5
+            yield job, Result("done", score=score)
+
+    return run
+
+
+@pytest.mark.parametrize(("better", "chosen"), [(0.4, "2"), (0.5, "0"), (0.6, "0")])
+def test_the_finals_decide_whether_the_best_trial_beats_the_defaults(
+    tmp_path: Path, better: float, chosen: str
+) -> None:
+    s = search(finals=2)
+    history = History.open(tmp_path, s.settings())
+    ended = list(s.run(history, Assets(), final_scores(better)))
+    finals = [job for job, _ in ended if job.final]
+    assert len(finals) == 2 * 2 * 2  # models, seeds, the defaults and the best trial
+    best, defaults = ([j.seed for j in finals if bool(j.options) is b] for b in (True, False))
+    assert best == defaults  # the same seeds for both
+    assert not set(best) & {int(row["seed"]) for row in history.rows}
+    again = History.open(tmp_path, s.settings())
+    assert list(s.run(again, Assets(), final_scores(better))) == []
+    for target in s.targets:
+        row = s.chosen(again, target)
+        assert row is not None
+        assert row["trial"] == chosen
+
+
+def test_finals_that_failed_leave_the_defaults(tmp_path: Path) -> None:
+    def run(jobs: Iterable[Job]) -> Iterator[tuple[Job, Result]]:
+        for job in jobs:
+            if job.final and job.options:
+                yield job, Result("diverged", reason="not finite")
+            else:
+                yield job, Result("done", score=1.0 / (1 + job.trial))
+
+    s = search(finals=1)
+    history = History.open(tmp_path, s.settings())
+    list(s.run(history, Assets(), run))
+    assert [(s.chosen(history, t) or {})["trial"] for t in s.targets] == ["0", "0"]
 
 
 @pytest.mark.parametrize("sampler", ["random", "tpe"])
