@@ -1,8 +1,8 @@
 """What a plugin imports: contracts, hook markers and errors, and nothing else of the bench.
 
 Importing this package loads neither torch nor pandas: the specs a hook returns must be readable
-by `bench list` at once. The two classes that need torch (`Model`, `Dataset` and its relatives)
-are loaded on first use.
+by `bench list` at once. What needs torch (`Model`, `Dataset` and its relatives) is loaded on
+first use.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from benchbench.api.data import DataInfo, Dataset, GaussianModes, LabelModes, Split
     from benchbench.api.evaluation import Evaluation, Extractor
     from benchbench.api.model import Model
+    from benchbench.api.tensors import digest_tensors
     from benchbench.api.training import Training
 
 _LAZY = {
@@ -52,6 +53,7 @@ _LAZY = {
     "Extractor": "evaluation",
     "Model": "model",
     "Training": "training",
+    "digest_tensors": "tensors",
 }
 
 __all__ = [
@@ -89,6 +91,7 @@ __all__ = [
     "UNITS",
     "Unit",
     "UsageError",
+    "digest_tensors",
     "hookimpl",
     "hookspec",
     "nearest",

@@ -57,6 +57,11 @@ class Evaluation(abc.ABC):
     def model(self) -> Model:
         """The trained model in eval mode; raises NotAvailable where there are only samples."""
 
+    @property
+    def available(self) -> int | None:
+        """How many samples there can be; None for a model, which makes as many as are asked for."""
+        return None
+
     @abc.abstractmethod
     def samples(self, n: int) -> Tensor:
         """The first n of this row's samples, (n, *shape), model space, rounded to data levels.

@@ -1,4 +1,4 @@
-"""Tensors in one safetensors file with a checksum: what a damaged disk changes is noticed.
+"""Digests of tensors, and tensors in one safetensors file whose damage is noticed.
 
 safetensors checks the layout of a file and nothing else. Here the metadata carry a SHA-256 over
 their other entries and every tensor's name, type, shape and bytes.
@@ -19,9 +19,23 @@ from torch import Tensor
 from benchbench.api.errors import BenchError, one_line
 from benchbench.api.files import write_atomic
 
-__all__ = ["read_tensors", "write_tensors"]
+__all__ = ["digest_tensors", "read_tensors", "write_tensors"]
 
 _CHECKSUM = "sha256"
+
+
+def digest_tensors(*tensors: Tensor | None) -> str:
+    """The digest of a data set: SHA-256 over dtype, shape and bytes, in order, as 16 hexadecimal
+    characters."""
+    state = hashlib.sha256()
+    for tensor in tensors:
+        if tensor is None:
+            state.update(b"none")
+            continue
+        array = tensor.detach().cpu().contiguous().numpy()
+        state.update(f"{array.dtype}{array.shape}".encode())
+        state.update(array.tobytes())
+    return state.hexdigest()[:16]
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from benchbench.api import Assets, DatasetSpec
 from benchbench.api.data import DataInfo, Dataset, GaussianModes, Split
-from benchbench.data.hashing import digest_tensors
+from benchbench.api.tensors import digest_tensors
 
 __all__ = ["load_grid25", "load_ring8", "mixture"]
 

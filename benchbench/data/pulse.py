@@ -22,7 +22,7 @@ from torch import Tensor
 
 from benchbench.api import Assets, DatasetSpec, UsageError
 from benchbench.api.data import DataInfo, Dataset, Split
-from benchbench.data.hashing import digest_tensors
+from benchbench.api.tensors import digest_tensors
 from benchbench.data.pulse_file import where_pulse
 
 __all__ = ["load_pulse", "windows"]

@@ -6,7 +6,7 @@ import torch
 
 from benchbench.api import DatasetSpec
 from benchbench.api.data import DataInfo, Dataset, LabelModes, Split
-from benchbench.data.hashing import digest_tensors
+from benchbench.api.tensors import digest_tensors
 
 __all__ = ["hold_out", "image_dataset"]
 

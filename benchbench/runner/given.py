@@ -21,9 +21,9 @@ from torch.nn.functional import interpolate
 from benchbench.api import UsageError
 from benchbench.api.data import Dataset
 from benchbench.api.errors import describe
+from benchbench.api.tensors import digest_tensors
 from benchbench.data.decoding import SUFFIXES, Refused, decode
 from benchbench.data.folder import image_files, shown_path
-from benchbench.data.hashing import digest_tensors
 
 __all__ = ["SCALES", "Given", "Scale", "read_given"]
 

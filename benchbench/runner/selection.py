@@ -14,7 +14,15 @@ from benchbench.registry import Entry, Registry
 from benchbench.runner.plain_yaml import parse_yaml
 from benchbench.runner.suite import MAX_SEED, MAX_SEEDS, describe_invalid
 
-__all__ = ["ModelRun", "Variant", "label", "read_seeds", "select_models", "split_outside_brackets"]
+__all__ = [
+    "ModelRun",
+    "Variant",
+    "label",
+    "read_options",
+    "read_seeds",
+    "select_models",
+    "split_outside_brackets",
+]
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,7 @@ def select_models(
     base = _settings(settings, registry)
     runs: dict[tuple[str, str], ModelRun] = {}
     for text in names:
-        name, options = _parse(text)
+        name, options = read_options(text)
         entry = registry.model(name)
         config_options, sampling_options = _sort_options(text, options, entry.spec)
         name = entry.spec.name
@@ -122,12 +130,17 @@ def read_seeds(text: str) -> tuple[int, ...]:
     return tuple(seeds)
 
 
-def _parse(text: str) -> tuple[str, dict[str, Any]]:
+def read_options(text: str) -> tuple[str, dict[str, Any]]:
+    """`name[key=value,key=value]`: the name, and each value as YAML reads it.
+
+    >>> read_options("ldm[steps=8,sampler=heun]")
+    ('ldm', {'steps': 8, 'sampler': 'heun'})
+    """
     name, bracket, rest = text.partition("[")
     if not bracket:
         return name.strip(), {}
     if not rest.endswith("]") or "[" in rest[:-1] or "]" in rest[:-1]:
-        raise UsageError(f"model {text!r} has unbalanced brackets; write name[key=value,key=value]")
+        raise UsageError(f"{text!r} has unbalanced brackets; write name[key=value,key=value]")
     options: dict[str, Any] = {}
     for part in rest[:-1].split(","):
         key, equals, value = part.partition("=")
