@@ -1,9 +1,9 @@
-# Two commands, each doing its own set-up: `make bench` and `make test`.
+# Each command does its own set-up: `make bench`, `make test`, `make docs` (into build/site).
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench test lint setup clean
+.PHONY: bench test lint docs setup clean
 
 bench: $(VENV)/.installed
 	$(BIN)/bench run --models ldm,vae,gan
@@ -16,6 +16,9 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 setup: $(VENV)/.installed
 
