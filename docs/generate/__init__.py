@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 from generate.commands import command_reference
-from generate.contracts import api_changes, contract, hook_reference
+from generate.contracts import api_changes, checks, contract, hook_reference
 from generate.files import claim_files, example_table, score_columns, suite_reference
 from generate.metrics import control_legend, control_table, metric, metric_index, score
 from generate.models import function_options, model, model_index, model_options, resolved
@@ -21,6 +21,7 @@ __all__ = ["PARTS", "expand"]
 
 PARTS: dict[str, Callable[..., str]] = {
     "api-changes": api_changes,
+    "checks": checks,
     "claim-files": claim_files,
     "commands": command_reference,
     "contract": contract,
@@ -55,7 +56,7 @@ def expand(text: str, page: str) -> str:
     def part(found: re.Match[str]) -> str:
         try:
             return PARTS[found[1]](*found[2].split())
-        except (KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"{page}: {found[0]}: {error!r}") from error
 
     return _LINE.sub(part, text)

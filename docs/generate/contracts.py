@@ -10,11 +10,12 @@ from typing import Any
 from pydantic import BaseModel
 
 import benchbench.api as api
+import benchbench.testing as testing
 from benchbench.api import hooks
 from benchbench.api.specs import API_CHANGES
-from generate.text import code, plain, prose
+from generate.text import code, plain, prose, table
 
-__all__ = ["api_changes", "contract", "hook_reference"]
+__all__ = ["api_changes", "checks", "contract", "hook_reference"]
 
 
 def hook_reference() -> str:
@@ -36,6 +37,12 @@ def api_changes() -> str:
     return "\n".join(f"* **{v}**: {plain(said)}" for v, said in sorted(API_CHANGES.items()))
 
 
+def checks(name: str) -> str:
+    """What the conformance kit checks: one list of `benchbench.testing`."""
+    rows = [(code(check.name), plain(check.summary)) for check in getattr(testing, name)]
+    return table(["check", "what holds"], rows)
+
+
 def contract(name: str) -> str:
     """Heading and description of one name of `benchbench.api`."""
     found = getattr(api, name)
@@ -44,15 +51,19 @@ def contract(name: str) -> str:
         return f"{head}\n\n{_value(name, found)}"
     types = _fields(found)
     return "\n\n".join(
-        part for part in [head, _bases(found), prose(found.__doc__, types), *_members(found)] if part
+        part
+        for part in [head, _bases(found), prose(found.__doc__, types), *_members(found)]
+        if part
     )
 
 
 def _value(name: str, found: Any) -> str:
     if callable(found) and inspect.isfunction(found):
         return f"{_signature('def ' + name, found)}\n\n{prose(found.__doc__)}"
-    text = re.sub(r"typing\.", "", str(found)) if not isinstance(found, tuple) else ", ".join(
-        map(repr, found)
+    text = (
+        re.sub(r"typing\.", "", str(found))
+        if not isinstance(found, tuple)
+        else ", ".join(map(repr, found))
     )
     return f"```text\n{text}\n```"
 
