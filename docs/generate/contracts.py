@@ -1,4 +1,4 @@
-"""What a plugin imports, `benchbench.api`: hooks, specs, contracts and errors, from the docstrings."""
+"""What a plugin imports, `benchbench.api`: hooks, specs, contracts and errors, documented."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _members(found: type) -> list[str]:
         return []
     parts = []
     for name, member in vars(found).items():
-        if name.startswith("_") or name.startswith("model_") and issubclass(found, BaseModel):
+        if name.startswith("_") or (name.startswith("model_") and issubclass(found, BaseModel)):
             continue
         anchor = f'<span id="api-{found.__name__}.{name}"></span>'
         if isinstance(member, property):
