@@ -37,7 +37,7 @@ ALL = [(path.name, line) for path in FILES for line in commands(path)]
 
 
 def parsed(line: str) -> tuple[click.Command, dict[str, object]]:
-    """Command, and options and arguments by name, of a line in which brackets mean that a part is optional."""
+    """Command, and options and arguments by name, of a line; brackets: a part is optional."""
     _, name, *rest = shlex.split(OPTIONAL.sub(r" \1 ", line))
     assert name in bench.commands, f"no command {name!r}"
     command = bench.commands[name]
