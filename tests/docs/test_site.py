@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import click
@@ -43,6 +44,10 @@ def options_in(section: str) -> set[str]:
     return set(
         re.findall(r"<tr>\s*<td[^>]*>\s*(?:<span[^>]*></span>)?<code>([^<]+)</code>", section)
     )
+
+
+def test_the_strict_build_would_pass(built: Any) -> None:
+    assert not built.warnings
 
 
 def test_every_hook_and_every_name_of_the_api_has_an_entry(site: Site) -> None:
