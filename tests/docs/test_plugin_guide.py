@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from site_cases import ROOT, Page
 
+from benchbench import testing
 from benchbench.cli.main import main
-from benchbench.testing import MODEL_CHECKS
 
 GUIDE = ROOT / "docs" / "plugin-guide.md"
 BLOCK = re.compile(r'^```(\w+)(?: title="(\S+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
@@ -63,5 +63,6 @@ def test_python_of_the_other_pages_runs(page: Path, monkeypatch: pytest.MonkeyPa
 
 def test_every_check_is_listed_with_what_it_says(site: dict[str, Page]) -> None:
     text = re.sub(r"\s+", " ", site["plugin-guide.html"].text)
-    for check in MODEL_CHECKS:
+    lists = [getattr(testing, name) for name in testing.__all__ if name.endswith("_CHECKS")]
+    for check in [check for checks in lists for check in checks]:
         assert f"| {check.name} | {' '.join(check.summary.replace('`', '').split())}" in text
