@@ -1,27 +1,42 @@
-"""`bench check`: what a model promises, checked one line at a time."""
+"""`bench check`: what a model, a data set or a metric promises, checked one line at a time."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from benchbench.api import UsageError
 from benchbench.api.errors import unknown
+from benchbench.cli.assets import user_assets
+from benchbench.cli.new import TYPES
 from benchbench.registry import Registry
+
+if TYPE_CHECKING:
+    from benchbench.testing import Kit
 
 __all__ = ["check"]
 
+_WORDS = {"model": "model", "metric": "metric", "dataset": "data set"}
+
 
 @click.command()
-@click.argument("model")
+@click.argument("name")
 @click.option("--plugin", help="The plugin file that holds it.")
+@click.option(
+    "--type",
+    "type_",
+    type=click.Choice(TYPES),
+    help="What NAME is, where it is the name of more than one thing.",
+)
 @click.option("--only", help="Checks to run (default: all), as in: resume,samples.")
 @click.option(
     "--steps",
     type=click.IntRange(1, 1_000_000),
-    default=800,
-    show_default=True,
-    help="Steps of the training that has to beat a Gaussian.",
+    help="Of a model: steps of the training that has to beat a Gaussian (default: 800).",
 )
+@click.option("--data-dir", help="Of a data set: folder with local copies (also: $BENCH_DATA).")
+@click.option("--download", is_flag=True, help="Of a data set: fetch files that are not here.")
 @click.option(
     "--expect",
     "expected",
@@ -29,39 +44,94 @@ __all__ = ["check"]
     help="A failure that is known, with its reason: 'nfe=adaptive solver'. Repeatable.",
 )
 def check(
-    model: str, plugin: str | None, only: str | None, steps: int, expected: tuple[str, ...]
+    name: str,
+    plugin: str | None,
+    type_: str | None,
+    only: str | None,
+    steps: int | None,
+    data_dir: str | None,
+    download: bool,
+    expected: tuple[str, ...],
 ) -> int:
-    """Check MODEL against the contract: one line a check, in about half a minute.
+    """Check the model, data set or metric NAME against its contract: one line a check.
 
-    Exit code 0 where every check passed, was skipped or failed as expected; 1 otherwise.
+    NAME is as typed after --models, --datasets or --metrics, options in brackets included:
+    'ldm[steps=8]'. A model takes about half a minute, the others a few seconds. Exit code 0 where
+    every check passed, was skipped or failed as expected; 1 otherwise.
     """
-    spec = Registry.load([plugin] if plugin else []).model(model).spec
-    if spec.external:
-        raise UsageError(f"{model!r} was trained elsewhere; only models that train can be checked")
+    type_ = _type_of(name, Registry.load([plugin] if plugin else []), type_)
+    given = {"--steps": ("model", steps), "--data-dir": ("dataset", data_dir)}
+    given["--download"] = ("dataset", download or None)
+    for option, (wanted, value) in given.items():
+        if value is not None and wanted != type_:
+            raise UsageError(f"{option} is for a {_WORDS[wanted]}; {name!r} is a {_WORDS[type_]}")
     reasons = dict(_reason(text) for text in expected)
-
-    from benchbench.testing import MODEL_CHECKS, model_kit
-
-    names = [name.strip() for name in (only or "").split(",") if name.strip()]
-    for name in (*names, *reasons):
-        if name not in {c.name for c in MODEL_CHECKS}:
-            raise unknown("check", name, (c.name for c in MODEL_CHECKS))
+    names = [part.strip() for part in (only or "").split(",") if part.strip()]
     if only is not None and not names:
         raise UsageError(f"--only is {only!r}; name at least one check")
+    assets = user_assets(data_dir, download=download)
 
     import torch
 
+    from benchbench.testing import dataset_kit, metric_kit, model_kit
+
     torch.set_num_threads(1)  # small networks: more threads only wait for one another
-    kit = model_kit(spec.name, plugin=plugin, steps=steps, expected_failures=reasons)
-    width = max(len(name) for name in kit.checks)
+    options: dict[str, Any] = {"plugin": plugin, "expected_failures": reasons}
+    if type_ == "model":
+        steps_given = {} if steps is None else {"steps": steps}
+        kit = model_kit(name, **options, **steps_given)
+    elif type_ == "dataset":
+        kit = dataset_kit(name, assets=assets, **options)
+        if kit.outcome("load").status == "skipped":
+            raise UsageError(kit.outcome("load").reason)
+    else:
+        kit = metric_kit(name, **options)
+    for wanted in names:
+        kit.check(wanted)
+    return _told(name, kit, names)
+
+
+def _told(name: str, kit: Kit, names: list[str]) -> int:
+    """Run the checks, print a line for each as it ends, and give the exit code."""
+    width = max(len(check) for check in kit.checks)
     counts = {"passed": 0, "failed": 0, "skipped": 0, "expected": 0}
     for outcome in kit.outcomes(names):
         counts[outcome.status] += 1
         told = outcome.reason or kit.check(outcome.check).summary
         click.echo(f"{outcome.status:8}  {outcome.check:{width}}  {told}")
     total = ", ".join(f"{n} {status}" for status, n in counts.items() if n)
-    click.echo(f"{spec.name}: {total}")
+    click.echo(f"{name}: {total}")
     return 1 if counts["failed"] else 0
+
+
+def _type_of(name: str, registry: Registry, type_: str | None) -> str:
+    """What NAME is, as it is registered, or as the user says; refuses what is not there."""
+    plain = name.partition("[")[0].strip()
+    head = plain.partition(":")[0]
+    scores = registry.score_specs()
+    there = {
+        "model": [*registry.models],
+        "metric": [*registry.metrics, *scores],
+        "dataset": [*registry.datasets],
+    }
+    found = [kind for kind, names in there.items() if head in names]
+    if type_ is not None:
+        if type_ not in found and not (type_ == "model" and ":" in plain):
+            raise unknown(_WORDS[type_], head, there[type_])
+        return type_
+    if len(found) > 1:
+        words = " and a ".join(_WORDS[kind] for kind in found)
+        choices = " or ".join(f"--type {kind}" for kind in found)
+        raise UsageError(f"{head!r} is a {words}; say which with {choices}")
+    if not found and ":" in plain:
+        registry.model(plain)  # module:function, or why it is none
+        return "model"
+    if not found:
+        failed = ", ".join(failure.plugin for failure in registry.failures)
+        hint = f"Plugins that failed to load: {failed} (see `bench list plugins`)" if failed else ""
+        allowed = [*there["model"], *there["dataset"], *registry.metrics]
+        raise unknown("model, data set or metric", head, allowed, hint)
+    return found[0]
 
 
 def _reason(text: str) -> tuple[str, str]:

@@ -9,27 +9,51 @@
     def test_contract(check):
         check()
 
-Trainings take a few steps on small data sets of two modes, on the CPU; the harness itself runs
-them. The checks one by one: `benchbench.testing.checks`.
+`check_dataset` and `dataset_checks`, `check_metric` and `metric_checks` do the same for data sets
+and metrics. Models train a few steps on small data sets of two modes, on the CPU; the harness
+itself runs them. Metrics measure small data sets of ten modes, and controls of them. The checks
+one by one: `benchbench.testing.checks`.
 """
 
 from __future__ import annotations
 
-from benchbench.testing.checks import MODEL_CHECKS
-from benchbench.testing.entry import check_model, model_checks, model_kit
+from benchbench.testing.checks import DATASET_CHECKS, METRIC_CHECKS, MODEL_CHECKS
+from benchbench.testing.dataset_subject import DatasetSubject
+from benchbench.testing.entry import (
+    check_dataset,
+    check_metric,
+    check_model,
+    dataset_checks,
+    dataset_kit,
+    metric_checks,
+    metric_kit,
+    model_checks,
+    model_kit,
+)
 from benchbench.testing.kit import Check, Kit
+from benchbench.testing.metric_subject import MetricSubject
 from benchbench.testing.outcomes import Breach, NotApplicable, Outcome
 from benchbench.testing.subject import Subject
 
 __all__ = [
+    "DATASET_CHECKS",
+    "METRIC_CHECKS",
     "MODEL_CHECKS",
     "Breach",
     "Check",
+    "DatasetSubject",
     "Kit",
+    "MetricSubject",
     "NotApplicable",
     "Outcome",
     "Subject",
+    "check_dataset",
+    "check_metric",
     "check_model",
+    "dataset_checks",
+    "dataset_kit",
+    "metric_checks",
+    "metric_kit",
     "model_checks",
     "model_kit",
 ]

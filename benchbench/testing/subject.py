@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from benchbench.api import Budget, Capability, Kind, ModelSpec, PluginError
+from benchbench.api import Budget, Capability, Config, Kind, ModelSpec, PluginError
 from benchbench.api.data import Dataset
 from benchbench.api.model import Model
 from benchbench.registry import resolve
@@ -76,11 +76,20 @@ class Subject:
     """One model of a plugin.
 
     spec: as its plugin declares it. owner: who brought it. steps: of the training that has to be
-    better than a Gaussian.
+    better than a Gaussian. config, sampling: options other than the defaults.
     """
 
-    def __init__(self, spec: ModelSpec, owner: str = "", *, steps: int = 800) -> None:
+    def __init__(
+        self,
+        spec: ModelSpec,
+        owner: str = "",
+        *,
+        steps: int = 800,
+        config: Config | None = None,
+        sampling: Mapping[str, Any] | None = None,
+    ) -> None:
         self.spec, self.owner, self.steps = spec, owner, steps
+        self.config, self.sampling = config, dict(sampling or {})
         self._cases: dict[str, Case] = {}
         self._trained: dict[tuple[str, int], Model] = {}
 
@@ -136,9 +145,9 @@ class Subject:
     # --- building and training -----------------------------------------------------------------
 
     def build(self, dataset: Dataset, *, seed: int = 0) -> Model:
-        """A fresh model with the default options; the seed is that of its initial weights."""
+        """A fresh model with the subject's options; the seed is that of its initial weights."""
         try:
-            config = self.spec.config()
+            config = self.config or self.spec.config()
         except ValidationError:
             raise NotApplicable("config has no valid defaults: see `config_options`") from None
         with settled(seed):
@@ -182,7 +191,7 @@ class Subject:
         device = next(iter(model.state_dict().values()), torch.empty(0)).device
         generator = torch.Generator(device).manual_seed(seed)
         with settled(), torch.no_grad():
-            x = model.sample(n, generator=generator, **sampling)
+            x = model.sample(n, generator=generator, **{**self.sampling, **sampling})
         if not isinstance(x, Tensor):
             raise PluginError(f"sample returned {type(x).__name__}, not a torch.Tensor")
         return x.detach()

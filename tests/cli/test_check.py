@@ -78,14 +78,14 @@ def test_an_expected_failure_has_its_reason(
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (["lmd"], ["unknown model 'lmd'", "did you mean 'ldm'"]),
+        (["lmd"], ["unknown model, data set or metric 'lmd'", "did you mean 'ldm'"]),
         (["ldm", "--only", "sample"], ["unknown check 'sample'", "did you mean 'samples'"]),
         (["ldm", "--only", ","], ["name at least one check"]),
         (["ldm", "--expect", "nfe"], ["not CHECK=REASON"]),
         (["ldm", "--expect", "nef=x"], ["did you mean 'nfe'"]),
         (["ldm", "--steps", "0"], ["--steps"]),
         (["ldm", "--plugin", "none.py"], ["'none.py' does not exist"]),
-        ([], ["MODEL"]),
+        ([], ["NAME"]),
     ],
 )
 def test_mistakes(

@@ -1,4 +1,4 @@
-"""The checks of a model, in the order in which they run."""
+"""The checks of a model, in the order in which they run, and those of data sets and metrics."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from benchbench.testing.checks import (
     sampling,
     training,
 )
+from benchbench.testing.checks.datasets import DATASET_CHECKS
+from benchbench.testing.checks.metrics import METRIC_CHECKS
 from benchbench.testing.kit import Check
 
-__all__ = ["MODEL_CHECKS"]
+__all__ = ["DATASET_CHECKS", "METRIC_CHECKS", "MODEL_CHECKS"]
 
 _TRAINED = ("fit",)
 _SAME = ("fit", "deterministic")

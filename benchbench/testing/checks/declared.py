@@ -12,24 +12,24 @@ from benchbench.api.config import describe_invalid
 from benchbench.testing.outcomes import NotApplicable, ensure
 from benchbench.testing.subject import Subject
 
-__all__ = ["capabilities", "config_options", "sampling_options"]
+__all__ = ["capabilities", "check_options", "config_options", "sampling_options"]
 
 
 def config_options(subject: Subject) -> None:
     """every training option has a valid default that survives JSON, and a description"""
-    _options(subject.spec.config, "config")
+    check_options(subject.spec.config, "config")
 
 
 def sampling_options(subject: Subject) -> None:
     """the same for sampling options, and each default, when it is given, changes nothing"""
     options = subject.spec.sampling
-    _options(options, "sampling")
+    check_options(options, "sampling")
     if not options.model_fields:
         raise NotApplicable("the model has no sampling options")
     for case in subject.cases:
         model = subject.trained(case)
         plain = subject.sample(model, 8)
-        for name, value in options().model_dump().items():
+        for name, value in options(**subject.sampling).model_dump().items():
             given = subject.sample(model, 8, **{name: value})
             ensure(
                 bool((given == plain).all()),
@@ -63,7 +63,8 @@ def capabilities(subject: Subject) -> None:
         )
 
 
-def _options(options: type[Config], what: str) -> None:
+def check_options(options: type[Config], what: str) -> None:
+    """Raise unless all options have valid defaults that survive JSON, and descriptions."""
     try:
         defaults: dict[str, Any] = options().model_dump(mode="json")
         text = json.dumps(defaults, allow_nan=False)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,10 +13,12 @@ from benchbench.api.model import Model
 from benchbench.metrics.evaluation import check_samples
 from benchbench.testing.cases import Case
 from benchbench.testing.outcomes import NotApplicable, ensure
+from benchbench.testing.states import untouched
 from benchbench.testing.subject import Subject
 
 __all__ = ["deterministic", "devices", "global_state", "nfe", "samples", "sizes"]
 
+_INSTEAD = "use the generator it is handed (in fit: training.generator)"
 LARGE = 3000
 FEW = 2
 
@@ -67,10 +67,10 @@ def global_state(subject: Subject) -> None:
     for case in subject.cases:
         dataset = case.dataset
         model, training = subject.build(dataset), subject.training(dataset, "3step")
-        _untouched(f"{case.name}: fit", partial(subject.fit_bare, model, training))
+        untouched(f"{case.name}: fit", partial(subject.fit_bare, model, training), _INSTEAD)
         model = subject.trained(case)
         for name, call in _calls(subject, model, case).items():
-            _untouched(f"{case.name}: {name}", call)
+            untouched(f"{case.name}: {name}", call, _INSTEAD)
 
 
 def nfe(subject: Subject) -> None:
@@ -78,7 +78,7 @@ def nfe(subject: Subject) -> None:
     counted = False
     for case in subject.cases:
         model = subject.trained(case)
-        claimed = model.nfe()
+        claimed = model.nfe(**subject.sampling)
         ensure(
             isinstance(claimed, int) and not isinstance(claimed, bool) and claimed >= 1,
             f"nfe() returned {claimed!r}; it must be an integer of at least 1",
@@ -105,7 +105,7 @@ def devices(subject: Subject) -> None:
         training = subject.training(case.dataset, "3step", device="cuda")
         model = subject.fit(subject.build(case.dataset), training)
         generator = torch.Generator("cuda").manual_seed(1)
-        x = model.sample(8, generator=generator)
+        x = model.sample(8, generator=generator, **subject.sampling)
         check_samples(x.cpu(), case.dataset, f"{case.name}: sample on cuda", n=8)
         ensure(
             x.device.type == "cuda",
@@ -122,7 +122,7 @@ def _calls(subject: Subject, model: Model, case: Case) -> dict[str, Callable[[],
     x = case.held_out(4)
     generator = torch.Generator().manual_seed(1)
     calls: dict[str, Callable[[], Any]] = {
-        "sample": lambda: model.sample(4, generator=generator),
+        "sample": lambda: model.sample(4, generator=generator, **subject.sampling),
         "describe": model.describe,
     }
     if subject.can("elbo"):
@@ -135,22 +135,6 @@ def _calls(subject: Subject, model: Model, case: Case) -> dict[str, Callable[[],
         z = torch.zeros(4, model.latent_dim)
         calls["decode"] = lambda: model.decode(z)
     return calls
-
-
-def _untouched(what: str, call: Callable[[], Any]) -> None:
-    states: dict[str, Callable[[], Any]] = {
-        "torch": lambda: torch.get_rng_state().numpy().tobytes(),
-        "numpy": lambda: str(np.random.get_state(legacy=False)),
-        "random": random.getstate,
-    }
-    before = {name: state() for name, state in states.items()}
-    call()
-    for name, state in states.items():
-        ensure(
-            state() == before[name],
-            f"{what} moves the global random state of {name}; use the generator it is handed "
-            "(in fit: training.generator)",
-        )
 
 
 def _outer_calls(model: nn.Module, call: Callable[[], Any]) -> dict[str, int]:
