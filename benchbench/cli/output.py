@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ from benchbench.report.curves import draw_curves
 from benchbench.report.instruments import check_instruments, instrument_lines, write_instruments
 from benchbench.report.page.write import FILE, write_report
 from benchbench.report.pictures import Pictures
+from benchbench.report.readings import Readings
 from benchbench.report.renderers import to_rich, write_tables
 from benchbench.report.tables import build_tables
 from benchbench.report.tradeoffs import write_tradeoffs
@@ -27,6 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Output"]
 
+PAUSE, SHARE = 5.0, 0.05
+"""Tables are not rewritten within so many seconds, nor for more than this part of the time: they
+are made from all cells, so that a rewrite for each of n cells would read n² / 2."""
+
 
 class Output:
     """The files of a run beside its cells."""
@@ -34,21 +41,34 @@ class Output:
     def __init__(self, job: Run, registry: Registry) -> None:
         self.job, self.registry = job, registry
         self.specs = all_specs(registry)
+        self.readings = Readings(registry)
         self._pictures: Pictures | None = None
+        self._next = -math.inf
 
     def refresh(self, cell: Cell) -> None:
-        """Rewrite the tables, and draw the samples of a cell that has just ended."""
-        self._tables()
-        if self._pictures is None:  # the folder's whole plan is known once the run has begun
-            self._pictures = Pictures(self.job.folder, self.job.whole, self.registry)
-        self._pictures.draw_cell(cell)
+        """Draw the samples of a cell that has just ended, and rewrite the tables now and then.
+
+        The cells hold all that the tables say: `finish`, or the next run, writes what waits.
+        """
+        began = time.monotonic()
+        if began >= self._next:
+            self._tables()
+            ended = time.monotonic()
+            self._next = ended + max(PAUSE, (ended - began) / SHARE)
+        self._drawing().draw_cell(cell)
+
+    def _drawing(self) -> Pictures:
+        """Made late: the folder's whole plan is known once the run has begun."""
+        if self._pictures is None:
+            self._pictures = Pictures(self.job.folder, self.job.whole, self.readings)
+        return self._pictures
 
     def finish(self) -> None:
         """Write everything once more, print the table and where things are."""
         from rich.console import Console
 
         scores, tables = self._tables()
-        pictures = Pictures(self.job.folder, self.job.whole, self.registry)
+        pictures = self._drawing()
         for cell in self.job.whole.cells:
             if self._lacks_picture(cell):
                 pictures.draw_cell(cell)
@@ -78,7 +98,7 @@ class Output:
 
     def report(self) -> None:
         """Write report.html from what the folder holds by now, and say where."""
-        write_report([self.job.folder.path], self.report_file, self.registry)
+        write_report([self.job.folder.path], self.report_file, self.registry, self.readings)
         click.echo(f"report   {self.report_file}")
 
     def exit_code(self, outcomes: list[Outcome]) -> int:

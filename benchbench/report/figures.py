@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from benchbench.report.canvas import blank, box, plain, publish, save, show, tile
 from benchbench.report.styles import REAL, Style, model_styles
 
-__all__ = ["comparison", "mode_figure", "mode_scatter", "sample_grid"]
+__all__ = ["comparison", "mode_figure", "mode_scatter", "sample_grid", "scatter_figure"]
 
 _TITLE = 28
 _MARGIN = 8
@@ -89,7 +89,16 @@ def mode_figure(
     axes.tick_params(labelsize=9)
     outside = int((~_inside(x, limits)).sum())
     said = f"{len(c) - missed} of {len(c)} modes, n = {len(x):,}"
-    return figure, said + (f", {outside:,} outside" if outside else "")
+    return figure, said + (f", {outside:,} outside the frame" if outside else "")
+
+
+def scatter_figure(samples: ArrayLike, frame: ArrayLike, style: Style) -> Figure:
+    """Samples (n, 2) alone, in a frame that holds the points (m, 2) of `frame`."""
+    figure = blank(354, 356)
+    axes = box(figure, 44, 8, 300, 300)
+    _scatter_panel(axes, _points(samples), None, style, _limits(_points(frame)))
+    axes.tick_params(labelsize=9)
+    return figure
 
 
 def comparison(

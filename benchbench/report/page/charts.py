@@ -76,11 +76,13 @@ class Charts:
         self, figure: Figure, title: str, label: str, said: str = "", grid: Grid | None = None
     ) -> Picture:
         """A figure with its texts; label: for those who can't see it."""
+        return Picture(self.svg(figure, label), title, said, grid)
+
+    def svg(self, figure: Figure, label: str) -> Markup:
+        """A figure alone, as an element of the page."""
         self._count += 1
         # ElementTree has escaped whatever the figure says.
-        return Picture(
-            Markup(inline_svg(figure, f"f{self._count}-", clean(label))), title, said, grid
-        )
+        return Markup(inline_svg(figure, f"f{self._count}-", clean(label)))
 
     def budget(
         self, scores: pd.DataFrame, section: Section, specs: Mapping[str, ScoreSpec]

@@ -7,14 +7,16 @@ import io
 
 import numpy as np
 import torch
+from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from benchbench.metrics.neighbours import Cloud, nearest, shared_frame
 from benchbench.report.canvas import tile
+from benchbench.report.renderers.escape import clean
 
-__all__ = ["PAIRS", "data_uri", "grid_uri", "nearest_training"]
+__all__ = ["PAIRS", "data_uri", "grid_image", "nearest_training"]
 
 PAIRS = 8
 """Samples whose nearest training example is shown."""
@@ -34,10 +36,13 @@ def data_uri(raster: NDArray[np.float64], drawn: NDArray[np.bool_]) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def grid_uri(images: Tensor, columns: int) -> str:
+def grid_image(images: Tensor, columns: int, alt: str) -> Markup:
     """Images (n, C, H, W) in [0, 1], a grid of `columns`, a pixel each; the page enlarges them."""
+    raster = tile(images, columns, 1)
     drawn = tile(torch.zeros_like(images), columns, 1)[..., 0] == 0
-    return data_uri(tile(images, columns, 1), drawn)
+    height, width = raster.shape[:2]
+    element = Markup('<img src="{}" width="{}" height="{}" alt="{}">')
+    return element.format(data_uri(raster, drawn), width, height, clean(alt))
 
 
 def nearest_training(samples: Tensor, train: Tensor) -> tuple[Tensor, Tensor]:

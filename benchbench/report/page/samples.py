@@ -1,29 +1,32 @@
 """Samples of every row side by side, what they are nearest to in the training split, and coverage.
 
-Everything is drawn from the sample files of a result folder: the first seed that has one. Without
-the data set (its files are gone) there are no held-out data, neighbours or scatter plots, and a
-line says why.
+Images are PNG, signals and points SVG. Everything is drawn from the sample files of a result
+folder: the first seed that has one. Without the data set (its files are gone) there are no
+held-out data, neighbours or scatter plots over the modes, and a line says why.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from markupsafe import Markup
 from torch import Tensor
 
-from benchbench.api.data import Dataset, GaussianModes, LabelModes
+from benchbench.api.data import Dataset, GaussianModes
 from benchbench.api.errors import BenchError
 from benchbench.api.names import short_label
-from benchbench.registry import Registry
-from benchbench.report.canvas import tile
-from benchbench.report.coverage import class_bars, mode_maps
-from benchbench.report.figures import mode_figure
+from benchbench.report.coverage import class_bars, class_shares, mode_maps, shares_top
+from benchbench.report.figures import mode_figure, scatter_figure
 from benchbench.report.page.charts import Charts, Picture
-from benchbench.report.page.images import PAIRS, grid_uri, nearest_training
+from benchbench.report.page.images import PAIRS, grid_image, nearest_training
 from benchbench.report.page.sources import Result
+from benchbench.report.readings import Readings, many_labels
 from benchbench.report.rows import label_of
+from benchbench.report.signals import SIDE as SIGNAL_SIDE
+from benchbench.report.signals import signal_figure, signal_range
 from benchbench.report.styles import Style
 from benchbench.report.tree import RowKey, Section
 from benchbench.runner.plan import Cell
@@ -39,22 +42,19 @@ LARGE, LARGE_SIDE = 48, 4
 SCATTER = 2_500
 _HELD_OUT = Style("#808080", "o")
 """Held-out data, to be seen on light and on dark ground."""
-MAX_BARS = 100
-"""More labels than this are shown as heat maps."""
 MAX_LISTED = 60
 
 
 @dataclass(frozen=True)
 class Shot:
-    """The samples of one row. uri: a PNG. pairs: samples above their neighbours, or empty."""
+    """The samples of one row. drawn: an image or a figure; pairs: samples with their nearest
+    training examples, or empty, and what they are."""
 
     label: str
     style: Style | None
-    uri: str
-    width: int
-    height: int
-    alt: str
-    pairs: str = ""
+    drawn: Markup
+    pairs: Markup | None = None
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Album:
 
 @dataclass(frozen=True)
 class _Found:
-    """Stored samples (n, *shape) of one row, and the cell they come from.
+    """Stored samples (n, *shape) of one row, and the cell and the file they come from.
 
     label: with the budget, where the data set has several. row: without.
     """
@@ -80,13 +80,24 @@ class _Found:
     row: str
     cell: Cell
     raw: Tensor
+    file: Path
+
+    @property
+    def real(self) -> bool:
+        """Whether these are held-out data."""
+        return self.cell.model == REFERENCE_MODEL
+
+    @property
+    def of(self) -> str:
+        """`ldm, seed 0`, for those who can't see a picture."""
+        return self.label if self.cell.seed is None else f"{self.label}, seed {self.cell.seed}"
 
 
 class Gallery:
     """Makes the albums of a report."""
 
-    def __init__(self, registry: Registry, charts: Charts) -> None:
-        self.registry, self.charts = registry, charts
+    def __init__(self, readings: Readings, charts: Charts) -> None:
+        self.readings, self.charts = readings, charts
 
     def albums(self, results: Sequence[Result], sections: Sequence[Section]) -> list[Album]:
         """An album for each data set of the plans or the scores."""
@@ -113,7 +124,7 @@ class Gallery:
 
     def _dataset(self, name: str, results: Sequence[Result], gaps: list[str]) -> Dataset | None:
         try:
-            return self.registry.load_dataset(name, results[0].assets)
+            return self.readings.dataset(name, results[0].assets)
         except (BenchError, OSError) as error:
             gaps.append(f"No training neighbours and no true modes: {error}")
             return None
@@ -124,29 +135,64 @@ class Gallery:
     # --- samples -------------------------------------------------------------------------------
 
     def _shots(self, found: Sequence[_Found], dataset: Dataset | None) -> list[Shot]:
-        images = [f for f in found if f.raw.ndim == 4]
-        if not images:
+        if not found:
             return []
-        side = SIDE if len(images) <= MANY else SMALL_SIDE
-        side = LARGE_SIDE if max(images[0].raw.shape[2:]) > LARGE else side
-        levels = dataset.info.levels if dataset else None
-        top = (levels or int(max(f.raw.max() for f in images)) + 1) - 1
-        return [self._shot(f, side, max(1, top), dataset) for f in images]
+        shape = found[0].raw.shape
+        if len(shape) == 4:
+            return self._images(found, dataset)
+        if len(shape) == 3:
+            span = signal_range(dataset.validation.raw if dataset else found[0].raw)
+            return [self._signals(f, span, dataset) for f in found]
+        known = isinstance(dataset and dataset.modes, GaussianModes)
+        if len(shape) == 2 and shape[1] == 2 and not known:
+            return [self._points(f, found[0].raw) for f in found]
+        return []
 
-    def _shot(self, found: _Found, side: int, top: int, dataset: Dataset | None) -> Shot:
+    def _images(self, found: Sequence[_Found], dataset: Dataset | None) -> list[Shot]:
+        side = SIDE if len(found) <= MANY else SMALL_SIDE
+        side = LARGE_SIDE if max(found[0].raw.shape[2:]) > LARGE else side
+        levels = dataset.info.levels if dataset else None
+        top = max(1, (levels or int(max(f.raw.max() for f in found)) + 1) - 1)
+        return [self._image(f, side, top, dataset) for f in found]
+
+    def _image(self, found: _Found, side: int, top: int, dataset: Dataset | None) -> Shot:
         shown = found.raw[: side * side].float() / top
-        height, width = tile(shown, side, 1).shape[:2]
-        real = found.cell.model == REFERENCE_MODEL
-        pairs = ""
-        if dataset is not None and not real:
-            some = found.raw[:PAIRS]
-            _, which = nearest_training(some, dataset.train.raw)
-            both = torch.cat([some, dataset.train.raw[which]]).float() / top
-            pairs = grid_uri(both, len(some))
-        seed = "" if found.cell.seed is None else f", seed {found.cell.seed}"
-        alt = f"{len(shown)} images: {found.label}{seed}"
-        style = None if real else self._style(found.row)
-        return Shot(found.label, style, grid_uri(shown, side), width, height, alt, pairs)
+        drawn = grid_image(shown, side, f"{len(shown)} images: {found.of}")
+        pairs, said = None, ""
+        if dataset is not None and not found.real:
+            some, near = _neighbours(found, dataset, PAIRS)
+            said = "Above: samples; below: the training example nearest to each in pixels."
+            both = torch.cat([some, near]).float() / top
+            pairs = grid_image(both, len(some), f"{found.of}. {said}")
+        return Shot(found.label, self._look(found), drawn, pairs, said)
+
+    def _signals(self, found: _Found, span: tuple[float, float], dataset: Dataset | None) -> Shot:
+        style = self._look(found) or _HELD_OUT
+        shown = found.raw[: SIGNAL_SIDE**2]
+        drawn = self.charts.svg(
+            signal_figure(shown, span, style), f"{len(shown)} signals: {found.of}"
+        )
+        pairs, said = None, ""
+        if dataset is not None and not found.real:
+            some, near = _neighbours(found, dataset, PAIRS)
+            said = "Lines: samples; dashed: the training example nearest to each, value by value."
+            figure = signal_figure(some, span, style, near)
+            pairs = self.charts.svg(figure, f"{found.of}. {said}")
+        return Shot(found.label, self._look(found), drawn, pairs, said)
+
+    def _points(self, found: _Found, first: Tensor) -> Shot:
+        """Points whose modes are not known, in the frame of the first row."""
+        style = self._look(found) or _HELD_OUT
+        shown = found.raw[:SCATTER]
+        figure = scatter_figure(shown, first[:SCATTER], style)
+        return Shot(
+            found.label,
+            self._look(found),
+            self.charts.svg(figure, f"{len(shown)} points: {found.of}"),
+        )
+
+    def _look(self, found: _Found) -> Style | None:
+        return None if found.real else self._style(found.row)
 
     # --- coverage ------------------------------------------------------------------------------
 
@@ -162,23 +208,14 @@ class Gallery:
 
     def _bars(self, sections: Sequence[Section]) -> Iterator[Picture]:
         """Class shares that the scores carry, of the first seed."""
-        rows = [
-            (row.label, cell.detail)
-            for section in sections[:1]
-            for row in section.rows
-            for column, cell in zip(section.columns, row.cells, strict=True)
-            if column.spec.name == "class_kl" and "shares" in cell.detail
-        ]
-        top = max((max(*d["shares"], *d["true_shares"]) for _, d in rows), default=0) * 1.08
-        for label, detail in rows:
-            shares, true = detail["shares"], detail["true_shares"]
-            missed = [str(k) for k, share in enumerate(shares) if share == 0]
-            said = f"{len(shares) - len(missed)} of {len(shares)} classes"
-            said += f"; missing: {', '.join(missed)}" if missed else ""
-            figure = class_bars(shares, true, self._style(label) or _HELD_OUT, top)
-            listed = ", ".join(f"{k}: {share:.1f} %" for k, share in enumerate(shares))
-            text = f"Share of each class, {label}: {listed}"
-            yield self.charts.picture(figure, label, text, f"{said}. Lines: test split.")
+        rows = class_shares(sections)
+        top, several = shares_top(rows), len({r.budget for r in rows if r.budget}) > 1
+        for row in rows:
+            name = f"{row.row}, {row.budget}" if several and row.budget else row.row
+            figure = class_bars(row.shares, row.true, self._style(row.row) or _HELD_OUT, top)
+            listed = ", ".join(f"{k}: {share:.1f} %" for k, share in enumerate(row.shares))
+            text = f"Share of each class, {name}: {listed}"
+            yield self.charts.picture(figure, name, text, f"{row.said}. Lines: test split.")
 
     def _maps(
         self,
@@ -188,26 +225,28 @@ class Gallery:
         gaps: list[str],
     ) -> Iterator[Picture]:
         """Of data with more labels than bars can show: counts that the data's own reader gives."""
-        modes = dataset.modes if dataset else None
-        if dataset is None or not isinstance(modes, LabelModes) or modes.count <= MAX_BARS:
-            return
-        try:
-            reader = self.registry.load_extractor(found[0].cell.reader.name, results[0].assets)
-        except (BenchError, OSError) as error:
-            gaps.append(f"No map of modes: {error}")
+        if dataset is None or not many_labels(dataset):
             return
         for f in found:
-            counts = torch.zeros(modes.count, dtype=torch.int64)
-            for part in f.raw.split(1_000):
-                read, _ = reader.modes(dataset.to_model(part))
-                counts += torch.bincount(read, minlength=modes.count)
+            try:
+                counts = self.readings.counts(f.raw, f.file, dataset, f.cell, results[0].assets)
+            except (BenchError, OSError) as error:
+                gaps.append(f"No map of modes: {error}")
+                return
             missed = (counts == 0).nonzero()[:, 0].tolist()
-            said = f"{modes.count - len(missed)} of {modes.count} modes, n = {len(f.raw):,}"
+            said = f"{len(counts) - len(missed):,} of {len(counts):,} modes, n = {len(f.raw):,}"
             listed = ", ".join(map(str, missed[:MAX_LISTED]))
             rest = f" and {len(missed) - MAX_LISTED} more" if len(missed) > MAX_LISTED else ""
             label = f"Map of modes, {f.label}: {said}"
             text = f"{label}; missing: {listed}{rest}" if missed else label
             yield self.charts.picture(mode_maps(counts), f.label, text, said)
+
+
+def _neighbours(found: _Found, dataset: Dataset, count: int) -> tuple[Tensor, Tensor]:
+    """The first samples of a row, and the training example nearest to each."""
+    some = found.raw[:count]
+    _, which = nearest_training(some, dataset.train.raw)
+    return some, dataset.train.raw[which]
 
 
 def _stored(name: str, results: Sequence[Result]) -> Iterator[_Found]:
@@ -223,9 +262,10 @@ def _stored(name: str, results: Sequence[Result]) -> Iterator[_Found]:
                 row = label_of(RowKey(cell.model, cell.config_label, cell.budget, variant.label))
                 if (row, cell.budget) in mine:
                     continue
-                raw = read_samples(result.files(cell).samples(variant.label))
+                file = result.files(cell).samples(variant.label)
+                raw = read_samples(file)
                 if raw is not None and len(raw):
                     label = f"{row}, {cell.budget}" if len(budgets) > 1 and cell.budget else row
-                    mine[row, cell.budget] = _Found(label, row, cell, raw)
+                    mine[row, cell.budget] = _Found(label, row, cell, raw, file)
         found.update(mine)
-    yield from sorted(found.values(), key=lambda f: f.cell.model != REFERENCE_MODEL)
+    yield from sorted(found.values(), key=lambda f: not f.real)

@@ -30,6 +30,7 @@ from benchbench.report.page.origin import failures, origin
 from benchbench.report.page.samples import Gallery
 from benchbench.report.page.sources import Result, joined_scores, read_results
 from benchbench.report.page.tables import section_views
+from benchbench.report.readings import Readings
 from benchbench.report.rows import label_of
 from benchbench.report.styles import Style, model_styles
 from benchbench.report.tables import build_tables
@@ -62,17 +63,20 @@ class _Figures:
     strips: list[Picture]
 
 
-def write_report(folders: Sequence[Path], path: Path, registry: Registry) -> None:
+def write_report(
+    folders: Sequence[Path], path: Path, registry: Registry, readings: Readings | None = None
+) -> None:
     """Write the report of one result folder or several to `path`, atomically.
 
+    readings: what has been loaded and read for other pictures of these folders.
     Raises UsageError where a folder is no result folder.
     """
-    text = page(read_results(folders, registry), registry)
+    text = page(read_results(folders, registry), registry, readings or Readings(registry))
     # A status file may hold half a surrogate pair, which UTF-8 has no bytes for.
     write_bytes_atomic(path, text.encode("utf-8", "replace"))
 
 
-def page(results: Sequence[Result], registry: Registry) -> str:
+def page(results: Sequence[Result], registry: Registry, readings: Readings) -> str:
     """The report as HTML."""
     scores, specs = joined_scores(results), all_specs(registry)
     tables = build_tables(scores, specs, _context(results))
@@ -92,7 +96,7 @@ def page(results: Sequence[Result], registry: Registry) -> str:
             run=what_was_run(results, tables.sections),
             sections=section_views(tables, styles),
             claims=claims_grid(results),
-            albums=Gallery(registry, charts).albums(results, tables.sections),
+            albums=Gallery(readings, charts).albums(results, tables.sections),
             figures=[_figures(s, scores, specs, charts) for s in tables.sections],
             instruments=[
                 (dataset, _instruments(instrument_table(findings, dataset), dataset))

@@ -12,7 +12,7 @@ from PIL import Image
 
 from benchbench.report.canvas import blank, box
 from benchbench.report.coverage import class_bars, mode_maps
-from benchbench.report.page.images import grid_uri, nearest_training
+from benchbench.report.page.images import grid_image, nearest_training
 from benchbench.report.styles import Style
 from benchbench.report.vector import inline_svg
 
@@ -27,7 +27,10 @@ def decoded(uri: str) -> np.ndarray:
 
 def test_a_grid_keeps_every_pixel_and_its_gaps_are_transparent() -> None:
     images = torch.rand(5, 3, 4, 4, generator=torch.Generator().manual_seed(0))
-    image = decoded(grid_uri(images, 3))
+    element = ElementTree.fromstring(str(grid_image(images, 3, 'a "name" <b>')).replace(">", "/>"))
+    assert element.attrib["alt"] == 'a "name" <b>'
+    image = decoded(element.attrib["src"])
+    assert (element.attrib["width"], element.attrib["height"]) == ("16", "10")
     assert image.shape == (4 + 2 + 4, 3 * 4 + 2 * 2, 4)
     shown = image[:4, 6:10, :3].astype(float)
     assert np.abs(shown - images[1].permute(1, 2, 0).numpy() * 255).max() <= 0.5 + 1e-6

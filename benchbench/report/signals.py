@@ -1,0 +1,121 @@
+"""Signals as lines: many windows in a grid, every row of a data set on one scale.
+
+A window x_1 … x_T of a channel is drawn from left to right within a cell of the grid; values are
+in original units, and one range, that of the central 99 % of held-out data, fits every cell.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from benchbench.report.canvas import blank, box, plain, publish
+from benchbench.report.styles import REAL, Style
+
+__all__ = ["signal_comparison", "signal_figure", "signal_range"]
+
+SIDE = 4
+"""Windows to a line of the grid."""
+_WIDE, _HIGH, _GAP = 72, 52, 0.12
+_HEAD, _MARGIN = 34, 10
+_FADED = (1.0, 0.6, 0.4)
+"""Opacity of the first, second and later channels."""
+
+
+def signal_range(x: ArrayLike) -> tuple[float, float]:
+    """Least and largest value that cells have room for: 99 % of signals x (n, C, T), and a tenth
+    more at either end."""
+    values = np.asarray(x, dtype=np.float64)
+    low, high = np.quantile(values[np.isfinite(values)], [0.005, 0.995])
+    reach = max(float(high - low), 1e-9)
+    return float(low) - reach / 10, float(high) + reach / 10
+
+
+def signal_figure(
+    samples: ArrayLike,
+    span: tuple[float, float],
+    style: Style,
+    nearest: ArrayLike | None = None,
+    columns: int = SIDE,
+) -> Figure:
+    """Signals (n, C, T), n >= 1, in a grid; `nearest` (n, C, T) dashed behind them."""
+    x = _signals(samples)
+    lines = math.ceil(len(x) / columns)
+    figure = blank(columns * _WIDE, lines * _HIGH)
+    axes = box(figure, 0, 0, columns * _WIDE, lines * _HIGH)
+    if nearest is not None:
+        _draw(axes, _signals(nearest), span, Style("#555555", "o"), columns, "--")
+    _draw(axes, x, span, style, columns)
+    return figure
+
+
+def signal_comparison(
+    real: ArrayLike,
+    samples: Mapping[str, ArrayLike],
+    path: Path,
+    title: str = "",
+    styles: Mapping[str, Style] | None = None,
+) -> None:
+    """Held-out signals and those of every row, a panel each on one scale: PNG, SVG and PDF."""
+    panels = {"real (held out)": real, **samples}
+    count = SIDE * SIDE
+    span = signal_range(real)
+    width, height = SIDE * _WIDE, SIDE * _HIGH
+    columns = min(len(panels), 4)
+    line = height + 34
+    full = (_HEAD if title else 0) + math.ceil(len(panels) / columns) * line
+    figure = blank(columns * (width + 2 * _MARGIN), full)
+    for place, (label, array) in enumerate(panels.items()):
+        left = (place % columns) * (width + 2 * _MARGIN) + _MARGIN
+        top = (_HEAD if title else 0) + (place // columns) * line + 26
+        axes = box(figure, left, top, width, height)
+        style = (styles or {}).get(label, REAL)
+        _draw(axes, _signals(array)[:count], span, style, SIDE)
+        axes.set_title(plain(label), fontsize=min(10, 420 / len(label)), color=style.colour)
+    if title:
+        figure.text(0.5, 1 - 12 / full, plain(title), ha="center", va="top", fontsize=13)
+    publish(figure, path)
+
+
+def _draw(
+    axes: Axes,
+    x: NDArray[np.float64],
+    span: tuple[float, float],
+    style: Style,
+    columns: int,
+    dashes: str = "-",
+) -> None:
+    """Signals x (n, C, T): axes in cells of the grid, the first at the top left."""
+    low, high = span
+    n, channels, length = x.shape
+    place = np.arange(n)
+    across = np.linspace(_GAP / 2, 1 - _GAP / 2, length)
+    up = np.clip((x - low) / (high - low), 0, 1) * (1 - _GAP) + _GAP / 2
+    for c in range(channels):
+        lines = np.empty((n, length, 2))
+        lines[..., 0] = (place % columns)[:, None] + across
+        lines[..., 1] = -1.0 - (place // columns)[:, None] + up[:, c]
+        drawn = LineCollection(
+            list(lines),
+            colors=style.colour,
+            linewidths=1.1,
+            linestyles=dashes,
+            alpha=_FADED[min(c, len(_FADED) - 1)],
+        )
+        axes.add_collection(drawn)
+    axes.set(xlim=(0, columns), ylim=(-float(math.ceil(n / columns)), 0))
+    axes.set_axis_off()
+
+
+def _signals(array: ArrayLike) -> NDArray[np.float64]:
+    x = np.asarray(array, dtype=np.float64)
+    if x.ndim != 3 or 0 in x.shape:
+        raise ValueError(f"signals have the shape (n, C, T), none of them 0; got {x.shape}")
+    return x
