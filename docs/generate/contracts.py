@@ -17,8 +17,6 @@ from generate.text import code, plain, prose, table
 
 __all__ = ["api_changes", "checks", "contract", "hook_reference"]
 
-_KINDS = ("MODEL_CHECKS", "DATASET_CHECKS", "METRIC_CHECKS")
-
 
 def hook_reference() -> str:
     """Every hook: its signature and what it returns."""
@@ -39,15 +37,10 @@ def api_changes() -> str:
     return "\n".join(f"* **{v}**: {plain(said)}" for v, said in sorted(API_CHANGES.items()))
 
 
-def checks() -> str:
-    """Every list of checks of the conformance kit, that of models first."""
-    lists = sorted((n for n in testing.__all__ if n.endswith("_CHECKS")), key=_KINDS.index)
-    parts = []
-    for name in lists:
-        rows = [(code(check.name), plain(check.summary)) for check in getattr(testing, name)]
-        kind = name.removesuffix("_CHECKS").lower().replace("dataset", "data set")
-        parts.append(table([f"check of a {kind}", "what holds"], rows))
-    return "\n\n".join(parts)
+def checks(name: str) -> str:
+    """What the conformance kit checks: one list of `benchbench.testing`."""
+    rows = [(code(check.name), plain(check.summary)) for check in getattr(testing, name)]
+    return table(["check", "what holds"], rows)
 
 
 def contract(name: str) -> str:

@@ -77,7 +77,7 @@ def test_limits_of_options_are_stated() -> None:
     ]
 
 
-@pytest.mark.parametrize("line", ["score nonsense", "nonsense", "score", "contract Nonsense"])
+@pytest.mark.parametrize("line", ["score nonsense", "nonsense", "score", "checks NONSENSE"])
 def test_a_part_that_does_not_exist_names_page_and_line(line: str) -> None:
     with pytest.raises(ValueError, match=f"page.md: <!-- generated: {line} -->"):
         expand(f"before\n<!-- generated: {line} -->\nafter", "page.md")
