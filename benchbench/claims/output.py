@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchbench.api.names import short_label, slug
-from benchbench.claims.figures import draw_all, draw_claim
+from benchbench.claims.figures import draw_all, draw_claim, has_figure
 from benchbench.claims.intervals import ALPHA, file_level
 from benchbench.claims.schema import ClaimFile
 from benchbench.claims.verdicts import Comparison, Judged
@@ -42,21 +42,26 @@ COLUMNS = (
     "reason",
     "hypothesis",
     "source",
+    "metric",
+    "statistic",
 )
 """Of claims.csv: a row with an empty data set has the claim's verdict, the others one each."""
 
 
 def write_claims(file: ClaimFile, judged: Sequence[Judged], out: Path, note: str = "") -> None:
-    """Write claims.md, claims.csv, figures/claims.png and figures/claim-ID.png into the folder.
+    """Write claims.md, claims.csv and, as PNG, SVG and PDF, figures/claims and figures/claim-ID
+    into the folder.
 
     note: a line for the head of claims.md, such as that this was a rehearsal.
     """
     (out / "figures").mkdir(parents=True, exist_ok=True)
     for one in judged:
-        if any(c.effect is not None for c in one.comparisons):
-            draw_claim(one, out / figure_name(one))
+        path = out / figure_name(one)
+        if has_figure(one):
+            draw_claim(one, path)
         else:
-            (out / figure_name(one)).unlink(missing_ok=True)  # of an earlier run
+            for kind in (".png", ".svg", ".pdf"):  # of an earlier run
+                path.with_suffix(kind).unlink(missing_ok=True)
     draw_all(judged, out / "figures" / "claims.png")
     write_text_atomic(out / "claims.md", to_markdown(file, judged, note))
     write_text_atomic(out / "claims.csv", to_csv(file, judged))
@@ -76,6 +81,7 @@ def to_csv(file: ClaimFile, judged: Sequence[Judged]) -> str:
     for one in judged:
         words = {"id": one.claim.id, "hypothesis": one.claim.hypothesis}
         words |= {"source": one.claim.source, "direction": one.claim.direction}
+        words |= {"metric": one.claim.metric or "", "statistic": one.claim.statistic}
         writer.writerow({**words, "verdict": one.verdict, "reason": one.reason})
         for c in one.comparisons:
             writer.writerow({**words, **_fields(c, level)})
@@ -157,7 +163,7 @@ def _section(one: Judged) -> str:
         )
     facts += [f"Why: {markdown(one.reason)}"] if one.reason else []
     parts.append("\n".join(f"- {fact}" for fact in facts))
-    if any(c.effect is not None for c in one.comparisons):
+    if has_figure(one):
         parts.append(f"![{markdown(claim.id)}]({figure_name(one).as_posix()})")
     return "\n\n".join(parts)
 

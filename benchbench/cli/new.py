@@ -184,7 +184,9 @@ def _refuse_taken(name: str, module: str, type_: str) -> None:
     if taken is not None:
         raise UsageError(f"a {what} {name!r} is there already, from {taken.owner}; choose another")
     if type_ == "model" and name in RESERVED:
-        raise UsageError(f"{name!r} is a name that the bench keeps for its own rows; choose another")
+        raise UsageError(
+            f"{name!r} is a name that the bench keeps for its own rows; choose another"
+        )
     if type_ == "metric" and module in registry.score_specs():
         owner = registry.metric(module).spec.name
         raise UsageError(f"a score {module!r} is there already, of {owner!r}; choose another name")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -81,11 +82,20 @@ def test_files_and_figures_are_written_and_stay_the_same(
     tmp_path: Path, file: ClaimFile, judged: list[Judged]
 ) -> None:
     write_claims(file, judged, tmp_path)
-    names = {p.name for p in (tmp_path / "figures").iterdir()}
-    assert names == {"claims.png", "claim-far.png", "claim-two.png", "claim-same.png"}
-    before = (tmp_path / "figures" / "claims.png").read_bytes()
+    before = {p.name: p.read_bytes() for p in (tmp_path / "figures").iterdir()}
+    stems = ("claims", "claim-far", "claim-two", "claim-same")
+    assert set(before) == {f"{stem}.{kind}" for stem in stems for kind in ("png", "svg", "pdf")}
     write_claims(file, judged, tmp_path)
-    assert (tmp_path / "figures" / "claims.png").read_bytes() == before
+    assert {p.name: p.read_bytes() for p in (tmp_path / "figures").iterdir()} == before
+
+
+def test_a_figure_goes_where_its_claim_has_no_effect_any_more(
+    tmp_path: Path, file: ClaimFile, judged: list[Judged]
+) -> None:
+    write_claims(file, judged, tmp_path)
+    nothing = [replace(one, comparisons=()) for one in judged]
+    write_claims(file, nothing, tmp_path)
+    assert not list((tmp_path / "figures").glob("claim-*"))
 
 
 def test_the_terminal_s_table_has_every_verdict(judged: list[Judged]) -> None:

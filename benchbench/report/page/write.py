@@ -24,7 +24,7 @@ from benchbench.registry import Registry
 from benchbench.report.instruments import LEGEND, check_instruments, failing, instrument_table
 from benchbench.report.page.answer import what_was_run
 from benchbench.report.page.charts import Charts, Grid, Picture
-from benchbench.report.page.claims import claims_grid
+from benchbench.report.page.claims import claims_view
 from benchbench.report.page.moved import compare_runs
 from benchbench.report.page.origin import failures, origin
 from benchbench.report.page.samples import Gallery
@@ -95,7 +95,7 @@ def page(results: Sequence[Result], registry: Registry, readings: Readings) -> s
             script_hash=_hash(script),
             run=what_was_run(results, tables.sections),
             sections=section_views(tables, styles),
-            claims=claims_grid(results),
+            claims=claims_view(results, charts),
             albums=Gallery(readings, charts).albums(results, tables.sections),
             figures=[_figures(s, scores, specs, charts) for s in tables.sections],
             instruments=[

@@ -153,8 +153,34 @@ def test_claims_stand_where_their_file_is(
     (folder / "claims.csv").write_text(lines, encoding="utf-8")
     text = written([folder], registry)
     assert "✓ supported" in text and "0.5123 [0.4123, 0.6123]" in text
+    assert "1 supported." in text and "<h3>S1" in text
+    assert 'aria-label="Effect of S1 with its interval. grid25: 0.5123 [0.4123, 0.6123], ' in text
     ids = [a["id"] for a in Page(text).all("section")]
     assert ids.index("claims") == ids.index("answer") + 1
+
+
+def test_each_claim_has_its_figure_and_several_an_overview(
+    scores: Any, write_folder: Any, registry: Registry
+) -> None:
+    folder = write_folder(scores.add("ldm", "fid", [1.0, 2.0]).scores())
+    lines = (
+        "id,dataset,verdict,effect,ci_low,ci_high,delta,scale,direction,n,n_against,reason\n"
+        "A,,inconclusive,,,,,,,,,they differ\n"
+        "A,grid25,supported,4,3,5,2,factor,lower,5,4,\n"
+        "A,ring8,untestable,,,,2,factor,lower,,,no data\n"
+        "B,,refuted,,,,,,,,,\n"
+        "B,grid25,refuted,inf,1,inf,0.1,difference,equal,5,,\n"
+        "C,,untestable,,,,,,,,,no metric\n"
+    )
+    (folder / "claims.csv").write_text(lines, encoding="utf-8")
+    text = written([folder], registry)
+    section = text[text.index('<section id="claims"') : text.index('<section id="comparison"')]
+    assert "1 refuted, 1 inconclusive, 1 untestable." in section
+    # A's figure and the overview; B's interval has no end that could be drawn.
+    assert section.count('role="img"') == 2 and "All claims: effects in units of δ" in section
+    assert section.count('<article class="claim">') == 3
+    for said in ("×4 [3, 5]", "×2", "±0.1", "5 / 4", "Why: they differ", "Why: no metric"):
+        assert said in section
 
 
 def test_an_empty_run_can_be_reported(
