@@ -11,7 +11,7 @@ _STORED = ("load", "stored")
 
 DATASET_CHECKS = (
     Check("declared", loading.declared),
-    Check("load", loading.load, ("declared",)),
+    Check("load", loading.load),
     Check("deterministic", loading.deterministic, ("load",)),
     Check("digest", loading.digest, ("load", "deterministic")),
     Check("global_state", loading.global_state, ("load",)),

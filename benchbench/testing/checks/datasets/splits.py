@@ -32,7 +32,7 @@ def disjoint(subject: DatasetSubject) -> None:
     rate = shared / max(1, len(rows["train"]) - half)
     for one, other in itertools.combinations(SPLITS, 2):
         found = _shared(rows[one], rows[other])
-        expected = rate * len(rows[other]) * len(rows[one]) / max(1, half)
+        expected = rate * len(rows[other]) * max(1, len(rows[one]) / max(1, half))
         ensure(
             found <= expected + 6 * expected**0.5,
             f"{found} of {len(rows[other])} examples of the {other} split are in the {one} split "

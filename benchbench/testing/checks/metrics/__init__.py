@@ -9,6 +9,7 @@ __all__ = ["METRIC_CHECKS"]
 
 _COMPUTED = ("compute",)
 _SAME = ("compute", "deterministic")
+_VALUED = ("scores", "compute", "values", "names", "few")
 
 METRIC_CHECKS = (
     Check("config_options", spec.config_options),
@@ -24,6 +25,6 @@ METRIC_CHECKS = (
     Check("inputs", behaviour.inputs, _COMPUTED),
     Check("order", behaviour.order, (*_SAME, "values")),
     Check("few", behaviour.few, ("compute", "values")),
-    Check("direction", instruments.direction, ("scores", "compute", "values", "names")),
-    Check("catches", instruments.catches, ("scores", "compute", "values", "names", "direction")),
+    Check("direction", instruments.direction, _VALUED),
+    Check("catches", instruments.catches, (*_VALUED, "direction")),
 )
