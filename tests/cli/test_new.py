@@ -12,7 +12,7 @@ import pytest
 
 from benchbench.api import API_VERSION
 from benchbench.cli.main import main
-from benchbench.cli.new import plugin_files
+from benchbench.cli.new import TYPES, plugin_files
 from benchbench.registry import Registry
 
 
@@ -52,6 +52,44 @@ def test_a_package_registers_its_model(capsys: pytest.CaptureFixture[str]) -> No
         assert path.is_file()
 
 
+@pytest.mark.parametrize(
+    ("type_", "command"),
+    [
+        ("metric", "bench run --models vae --datasets grid25 --metrics my-own"),
+        ("dataset", "bench run --models vae --datasets my-own"),
+    ],
+)
+def test_metrics_and_data_sets(
+    capsys: pytest.CaptureFixture[str], type_: str, command: str
+) -> None:
+    code, out, _ = ran(capsys, "new", "my-own", "--type", type_, "--single-file")
+    assert code == 0
+    assert out.splitlines()[1:] == [
+        "next:",
+        "  bench check my-own --plugin my_own.py",
+        f"  {command} --plugin my_own.py",
+    ]
+    registry = Registry.load(["my_own.py"])
+    spec = registry.metric("my_own").spec if type_ == "metric" else registry.dataset("my-own").spec
+    assert spec.name == "my-own"
+    code, out, _ = ran(capsys, "check", "my-own", "--plugin", "my_own.py")
+    assert code == 0, out
+    assert "failed" not in out
+    assert ran(capsys, "new", "my-own", "--type", type_)[0] == 0
+    for path in plugin_files("my-own", type_=type_):
+        assert path.is_file()
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_a_package_and_a_file_hold_the_same(type_: str) -> None:
+    """The implementation of both forms is the same text."""
+    single = next(iter(plugin_files("mine", True, type_).values()))
+    package = plugin_files("mine", False, type_)
+    source = package[max(p for p in package if p.parent.name == "mine" and p.stem != "__init__")]
+    body = source[source.index("__all__") :].split("\n", 1)[1].strip()
+    assert body in single
+
+
 def test_the_hook_module_loads_no_torch(capsys: pytest.CaptureFixture[str]) -> None:
     ran(capsys, "new", "my-flow")
     code = "import sys, my_flow; print(my_flow.bench_models()[0].name, 'torch' in sys.modules)"
@@ -67,8 +105,9 @@ def test_the_hook_module_loads_no_torch(capsys: pytest.CaptureFixture[str]) -> N
 
 @pytest.mark.parametrize("single_file", [True, False])
 @pytest.mark.parametrize("name", ["mine", "my-flow"])
-def test_what_is_written_is_tidy(name: str, single_file: bool, tmp_path: Path) -> None:
-    for path, text in plugin_files(name, single_file).items():
+@pytest.mark.parametrize("type_", TYPES)
+def test_what_is_written_is_tidy(name: str, single_file: bool, type_: str, tmp_path: Path) -> None:
+    for path, text in plugin_files(name, single_file, type_).items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
     ruff = shutil.which("ruff", path=str(Path(sys.executable).parent)) or "ruff"
@@ -88,10 +127,15 @@ def test_what_is_written_is_tidy(name: str, single_file: bool, tmp_path: Path) -
         ("class", "must begin with a letter and be no Python keyword"),
         ("ldm", "is there already, from benchbench"),
         ("torch", "package 'torch' is installed"),
+        ("real", "a name that the bench keeps for its own rows"),
+        ("grid25 --type dataset", "a data set 'grid25' is there already, from benchbench"),
+        ("fid --type metric", "a metric 'fid' is there already, from benchbench"),
+        ("class-kl --type metric", "a score 'class_kl' is there already, of 'classes'"),
+        ("mine --type plugin", "'plugin' is not one of 'model', 'metric', 'dataset'"),
     ],
 )
 def test_names_that_can_not_be(capsys: pytest.CaptureFixture[str], name: str, part: str) -> None:
-    code, out, err = ran(capsys, "new", name)
+    code, out, err = ran(capsys, "new", *name.split())
     assert (code, out) == (2, "")
     assert part in err
     assert err.count("\n") == 1
@@ -120,3 +164,20 @@ def test_from_nothing_to_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = ran(capsys, "run", *arguments, *quick)
     assert code == 0, err
     assert "mine" in Path("out/table.md").read_text()
+
+
+@pytest.mark.slow
+def test_a_new_data_set_and_a_new_metric_stand_in_the_table(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert ran(capsys, "new", "mine", "--type", "dataset", "--single-file")[0] == 0
+    assert ran(capsys, "new", "far", "--type", "metric", "--single-file")[0] == 0
+    arguments = ["--models", "vae", "--datasets", "mine", "--metrics", "far,modes"]
+    plugins = ["--plugin", "mine.py", "--plugin", "far.py"]
+    quick = ["--budget", "20step", "--seeds", "0", "--out", "out", "--controls"]
+    code, out, err = ran(capsys, "run", *arguments, *plugins, *quick)
+    assert code == 0, err
+    table = Path("out/table.md").read_text()
+    assert "## mine" in table
+    assert "far ↓" in table
+    assert "did not tell" not in out

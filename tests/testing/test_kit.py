@@ -12,7 +12,16 @@ from broken import NeverTrains, Wanders
 from models import spec
 
 from benchbench.api import UsageError
-from benchbench.testing import Breach, Check, Kit, NotApplicable, check_model, model_checks
+from benchbench.testing import (
+    Breach,
+    Check,
+    Kit,
+    NotApplicable,
+    Subject,
+    check_model,
+    model_checks,
+    model_kit,
+)
 from benchbench.testing.cases import case, cases_of
 from benchbench.testing.checks.grids import integral
 from benchbench.testing.subject import settled
@@ -108,6 +117,16 @@ def test_two_functions_go_through_the_same_checks() -> None:
     assert "training is over within" in skipped["resume"]
     assert skipped["log_prob"] == "capability 'log_prob' is not declared"
     assert {o.check for o in outcomes if o.status == "passed"} >= {"samples", "checkpoint"}
+
+
+def test_options_in_brackets_reach_training_and_sampling() -> None:
+    subject = model_kit("ldm[steps=2,width=16]").subject
+    assert isinstance(subject, Subject)
+    assert subject.sampling == {"steps": 2}
+    assert subject.config is not None
+    assert subject.config.changed() == {"width": 16}
+    model = subject.build(subject.case("plane").dataset)
+    assert model.config == subject.config
 
 
 def test_cases_have_two_modes_in_model_space() -> None:
