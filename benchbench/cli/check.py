@@ -78,8 +78,9 @@ def check(
     torch.set_num_threads(1)  # small networks: more threads only wait for one another
     options: dict[str, Any] = {"plugin": plugin, "expected_failures": reasons}
     if type_ == "model":
-        steps_given = {} if steps is None else {"steps": steps}
-        kit = model_kit(name, **options, **steps_given)
+        if steps is not None:
+            options["steps"] = steps
+        kit = model_kit(name, **options)
     elif type_ == "dataset":
         kit = dataset_kit(name, assets=assets, **options)
         if kit.outcome("load").status == "skipped":

@@ -7,7 +7,7 @@ import math
 import re
 from typing import get_args
 
-from benchbench.api import Bound, Direction
+from benchbench.api import Bound, Direction, Score
 from benchbench.testing.checks.declared import check_options
 from benchbench.testing.metric_subject import MetricSubject
 from benchbench.testing.outcomes import Breach, NotApplicable, ensure
@@ -102,28 +102,31 @@ def values(subject: MetricSubject) -> None:
     for found in subject.measured():
         for s in found.scores:
             where = f"{found.where}: {s.metric}"
-            if s.status != "done":
+            if s.status == "done":
+                _number(where, s)
+            else:
                 ensure(
                     s.status == "skipped" and bool(s.reason) and s.value is None,
                     f"{where} has status {s.status!r}, value {s.value!r}, reason {s.reason!r}; "
                     "without a value a score is `skipped`, with its reason",
                 )
-                continue
-            ensure(
-                isinstance(s.value, int | float) and math.isfinite(s.value),
-                f"{where} is {s.value!r}, not a finite number",
-            )
-            ensure(s.n is None or (isinstance(s.n, int) and s.n >= 1), f"{where} has n = {s.n!r}")
-            ensure(
-                (s.ci_low is None) == (s.ci_high is None),
-                f"{where} has one end of an interval only",
-            )
-            if s.ci_low is not None and s.ci_high is not None:
-                ensure(
-                    s.ci_low <= s.value <= s.ci_high,
-                    f"{where} is {s.value:.6g}, outside its interval "
-                    f"[{s.ci_low:.6g}, {s.ci_high:.6g}]",
-                )
+
+
+def _number(where: str, score: Score) -> None:
+    value, low, high = score.value, score.ci_low, score.ci_high
+    ensure(
+        isinstance(value, int | float) and math.isfinite(value),
+        f"{where} is {value!r}, not a finite number",
+    )
+    assert value is not None
+    good = score.n is None or (isinstance(score.n, int) and score.n >= 1)
+    ensure(good, f"{where} has n = {score.n!r}")
+    ensure((low is None) == (high is None), f"{where} has one end of an interval only")
+    if low is not None and high is not None:
+        ensure(
+            low <= value <= high,
+            f"{where} is {value:.6g}, outside its interval [{low:.6g}, {high:.6g}]",
+        )
 
 
 def detail(subject: MetricSubject) -> None:
