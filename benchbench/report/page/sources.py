@@ -53,6 +53,11 @@ class Result:
         return self.plan.cells if self.plan else ()
 
     @property
+    def bare(self) -> bool:
+        """Whether the folder has scores without the cells that they come from."""
+        return len(self.scores) > 0 and not (self.folder.path / "cells").is_dir()
+
+    @property
     def assets(self) -> Assets:
         """Where the run found its data."""
         return self.plan.assets if self.plan else Assets()
@@ -62,7 +67,9 @@ class Result:
         return self.folder.cell(cell.folder)
 
     def counts(self) -> Counter[str]:
-        """How many cells are done, failed, not begun, …"""
+        """How many cells are done, failed, not begun, …; nothing where cells/ was left behind."""
+        if self.bare:
+            return Counter()
         return Counter(str(status["status"]) for status in self.statuses.values())
 
 
@@ -106,10 +113,13 @@ def _read(path: Path, name: str, registry: Registry) -> Result:
     except BenchError as error:
         gaps.append(f"No samples and no command to rerun: {error}")
     statuses = {c.key: folder.cell(c.folder).status() for c in plan.cells} if plan else {}
+    scores = _scores(folder, plan, registry, gaps)
+    if plan is not None and len(scores) and not (path / "cells").is_dir():
+        gaps.append("The folder has no cells/: no samples, and no spend and status of each cell.")
     return Result(
         name=name,
         folder=folder,
-        scores=_scores(folder, plan, registry, gaps),
+        scores=scores,
         plan=plan,
         statuses=statuses,
         context=folder.context(),

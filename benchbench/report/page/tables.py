@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchbench.report.layout import Block, CellText, blocks, cell_text, head_parts
 from benchbench.report.page.answer import answer
@@ -92,11 +92,22 @@ def _view(
         anchor=f"table-{number}",
         title=section.title,
         answer=tuple(answer(section)),
-        blocks=tuple(_block(section, block, tied, styles) for block in blocks(section)),
+        blocks=_numbered([_block(section, block, tied, styles) for block in blocks(section)]),
         notes=tuple(str(note) for note in section.notes),
         texts={name: render(alone) for name, render in formats.items()},
         ties=any(tied.values()),
     )
+
+
+def _numbered(found: list[BlockView]) -> tuple[BlockView, ...]:
+    """Titles that differ: `Quality`, `Quality, continued`."""
+    before: str | None = None
+    views = []
+    for block in found:
+        more = ", continued" if block.title and block.title == before else ""
+        views.append(replace(block, title=block.title.capitalize() + more))
+        before = block.title
+    return tuple(views)
 
 
 def _tied(section: Section, index: int) -> frozenset[str]:

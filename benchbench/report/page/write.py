@@ -22,7 +22,7 @@ from benchbench import __version__
 from benchbench.api.names import short_label
 from benchbench.registry import Registry
 from benchbench.report.instruments import LEGEND, check_instruments, failing, instrument_table
-from benchbench.report.page.answer import what_was_run
+from benchbench.report.page.answer import outcome, what_was_run
 from benchbench.report.page.charts import Charts, Grid, Picture
 from benchbench.report.page.claims import claims_view
 from benchbench.report.page.moved import compare_runs
@@ -34,7 +34,7 @@ from benchbench.report.readings import Readings
 from benchbench.report.rows import label_of
 from benchbench.report.styles import Style, model_styles
 from benchbench.report.tables import build_tables
-from benchbench.report.tree import RowKey, Section, Tables
+from benchbench.report.tree import MISSING, RowKey, Section, Tables
 from benchbench.runner.scoring import all_specs
 from benchbench.store.files import write_bytes_atomic
 from benchbench.store.scores import CONTROL_MODEL, REFERENCE_MODEL
@@ -94,12 +94,13 @@ def page(results: Sequence[Result], registry: Registry, readings: Readings) -> s
             script=Markup(script),
             script_hash=_hash(script),
             run=what_was_run(results, tables.sections),
+            outcome=outcome(tables.sections) if tables.sections else "There are no scores yet.",
             sections=section_views(tables, styles),
             claims=claims_view(results, charts),
             albums=Gallery(readings, charts).albums(results, tables.sections),
             figures=[_figures(s, scores, specs, charts) for s in tables.sections],
             instruments=[
-                (dataset, _instruments(instrument_table(findings, dataset), dataset))
+                (dataset, *_instruments(instrument_table(findings, dataset), dataset))
                 for dataset in dict.fromkeys(f.dataset for f in findings)
             ],
             missed=failing(findings),
@@ -112,9 +113,12 @@ def page(results: Sequence[Result], registry: Registry, readings: Readings) -> s
     )
 
 
-def _instruments(table: Sequence[Sequence[str]], dataset: str) -> Grid:
+def _instruments(table: Sequence[Sequence[str]], dataset: str) -> tuple[Grid, tuple[str, ...]]:
+    """The scores that were measured, and the names of those that were not."""
     head, *rows = map(tuple, table)
-    return Grid(f"Controls, {short_label(dataset)}", head, tuple(rows))
+    measured = tuple(row for row in rows if any(cell != MISSING for cell in row[1:]))
+    caption = f"Controls, {short_label(dataset)}"
+    return Grid(caption, head, measured), tuple(row[0] for row in rows if row not in measured)
 
 
 def _text(name: str) -> str:

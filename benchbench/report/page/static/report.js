@@ -39,10 +39,24 @@
       if (th.hasAttribute("aria-sort")) th.setAttribute("aria-sort", th === head ? next : "none");
     }
     const sign = next === "ascending" ? 1 : -1;
-    const body = head.closest("table").querySelector("tbody.sortable");
+    const table = head.closest("table");
+    const body = table.querySelector("tbody.sortable");
     const rows = [...body.rows].map((row) => [keyOf(row, column), row]);
     rows.sort(([a], [b]) => (a === "") - (b === "") || (a === "" ? 0 : sign * compare(a, b)));
     body.append(...rows.map(([, row]) => row));
+    follow(table, rows.map(([, row]) => row.cells[0].textContent.trim()));
+  };
+  // The other tables of a section hold more columns of the same rows: they follow in order.
+  const follow = (sorted, names) => {
+    const place = new Map(names.map((name, index) => [name, index]));
+    for (const table of sorted.closest("[data-section]").querySelectorAll("table")) {
+      const body = table.querySelector("tbody.sortable");
+      if (table === sorted || !body) continue;
+      const at = (row) => place.get(row.cells[0].textContent.trim()) ?? names.length;
+      const rows = [...body.rows].map((row) => [at(row), row]).sort(([a], [b]) => a - b);
+      body.append(...rows.map(([, row]) => row));
+      for (const th of table.tHead.rows[0].cells) th.setAttribute("aria-sort", "none");
+    }
   };
   document.addEventListener("click", (event) => {
     const button = event.target.closest("th[aria-sort] button");
