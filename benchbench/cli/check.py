@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check"]
 
+DOWNLOADING = 86_400.0
+"""Seconds that a data set may take to load where it is fetched first."""
 _WORDS = {"model": "model", "metric": "metric", "dataset": "data set"}
 
 
@@ -82,6 +84,8 @@ def check(
             options["steps"] = steps
         kit = model_kit(name, **options)
     elif type_ == "dataset":
+        if download:
+            options["seconds"] = DOWNLOADING
         kit = dataset_kit(name, assets=assets, **options)
         if kit.outcome("load").status == "skipped":
             raise UsageError(kit.outcome("load").reason)
