@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from benchbench.api import Score, ScoreSpec
+from benchbench.api import Assets, Score, ScoreSpec
+from benchbench.registry import Registry
 from benchbench.report.tables import build_tables
 from benchbench.report.tree import Cell, Column, Row, Section, Tables
+from benchbench.runner.plan import Plan, check_suite, resolve_plan
+from benchbench.runner.suite import Suite
+from benchbench.store.folder import ResultFolder
+from benchbench.store.samples import write_samples
 from benchbench.store.scores import frame, score_row
+
+SAMPLED = ("pulse", "stacked-digits", "ring8")
 
 SPECS = {
     spec.name: spec
@@ -122,3 +130,33 @@ def scores() -> Frame:
 @pytest.fixture
 def look() -> type[Lookup]:
     return Lookup
+
+
+@pytest.fixture(scope="session")
+def registry() -> Registry:
+    return Registry.load()
+
+
+@pytest.fixture(scope="session")
+def sampled(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Plan]:
+    """A folder whose cells hold held-out data as their samples, and no scores; no model is
+    trained. The samples of `vae` on stacked digits are one image."""
+    suite: dict[str, Any] = {
+        "name": "s",
+        "models": ("vae", "gan"),
+        "datasets": SAMPLED,
+        "seeds": (0,),
+    }
+    suite |= {"budget": "4step", "metrics": {"modes": {"n": 500}}}
+    plan = resolve_plan(check_suite(Suite.model_validate(suite), registry), registry, Assets())
+    folder = ResultFolder(tmp_path_factory.mktemp("pictures"))
+    folder.write_plan(plan.to_json())
+    for cell in plan.cells:
+        raw = registry.load_dataset(cell.dataset, Assets()).validation.raw[:2000]
+        if cell.model == "vae" and cell.dataset == "stacked-digits":
+            raw = raw[:1].expand(2000, -1, -1, -1).contiguous()
+        for variant in cell.variants:
+            file = folder.cell(cell.folder).samples(variant.label)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_samples(file, raw, "key")
+    return folder.path, plan

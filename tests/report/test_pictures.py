@@ -14,43 +14,10 @@ from benchbench.report.page.write import write_report
 from benchbench.report.pictures import Pictures
 from benchbench.report.readings import Readings
 from benchbench.report.tables import build_tables
-from benchbench.runner.plan import Plan, check_suite, resolve_plan
-from benchbench.runner.suite import Suite
+from benchbench.runner.plan import Plan
 from benchbench.store.folder import ResultFolder
 from benchbench.store.samples import write_samples
 from benchbench.store.scores import frame
-
-DATASETS = ("pulse", "stacked-digits", "ring8")
-
-
-@pytest.fixture(scope="module")
-def registry() -> Registry:
-    return Registry.load()
-
-
-@pytest.fixture(scope="module")
-def sampled(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Plan]:
-    """A folder whose cells hold held-out data as their samples, and no scores; no model is
-    trained. The samples of `vae` on stacked digits are one image."""
-    suite: dict[str, Any] = {
-        "name": "s",
-        "models": ("vae", "gan"),
-        "datasets": DATASETS,
-        "seeds": (0,),
-    }
-    suite |= {"budget": "4step", "metrics": {"modes": {"n": 500}}}
-    plan = resolve_plan(check_suite(Suite.model_validate(suite), registry), registry, Assets())
-    folder = ResultFolder(tmp_path_factory.mktemp("pictures"))
-    folder.write_plan(plan.to_json())
-    for cell in plan.cells:
-        raw = registry.load_dataset(cell.dataset, Assets()).validation.raw[:2000]
-        if cell.model == "vae" and cell.dataset == "stacked-digits":
-            raw = raw[:1].expand(2000, -1, -1, -1).contiguous()
-        for variant in cell.variants:
-            file = folder.cell(cell.folder).samples(variant.label)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            write_samples(file, raw, "key")
-    return folder.path, plan
 
 
 def test_each_kind_of_data_has_its_figures(sampled: tuple[Path, Plan], registry: Registry) -> None:

@@ -96,10 +96,11 @@ def outcome(sections: Sequence[Section]) -> str:
     `Of 16 comparisons of quality, ldm leads in 6 and vae leads in 1; 5 are ties and 4 are
     undecided.`
     """
-    found = [v for s in sections for v in _verdicts(s) if v.column.group == "quality"]
-    if not found:
+    every = [(v, _seeds(s)) for s in sections for v in _verdicts(s) if v.column.group == "quality"]
+    found = [v for v, seeds in every if seeds > 1]
+    if not every:
         return "No quality score has values of two models, so nothing is compared."
-    if all(_seeds(section) < 2 for section in sections):
+    if not found:
         return "There is one seed, so no difference can be told from chance."
     leads = Counter(v.rows[0] for v in found if v.outcome == "leads")
     ties = sum(v.outcome == "tie" for v in found)
@@ -110,6 +111,9 @@ def outcome(sections: Sequence[Section]) -> str:
     open_ = len(found) - ties - sum(leads.values())
     if open_:
         rest.append(f"{open_} {'is' if open_ == 1 else 'are'} undecided")
+    if len(every) > len(found):
+        more = len(every) - len(found)
+        rest.append(f"{more} more {'has' if more == 1 else 'have'} one seed, which decides nothing")
     head = f"Of {_count(len(found), 'comparison')} of quality"
     first = _listed(said) if said else "no model leads in any"
     return f"{head}, {first}{'; ' if rest else ''}{_listed(rest) if rest else ''}."

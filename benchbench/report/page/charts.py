@@ -94,8 +94,8 @@ class Charts:
             figure = budget_figure(rows, [name], specs, self.styles)
             spec = specs[name]
             label = f"{spec.label or name} against the part of the budget, {section.title}"
-            said = "Mean over seeds; band: least to largest; dashed: held-out data."
-            found.append(self.picture(figure, "", label, said, _budget_grid(rows, spec)))
+            grid = _budget_grid(rows, spec)
+            found.append(self.picture(figure, "", label, grid=grid))
         return found
 
     def nfe(self, section: Section) -> Picture | None:

@@ -19,12 +19,6 @@ from benchbench.store.files import write_json
 from benchbench.store.folder import ResultFolder
 from benchbench.store.scores import write_scores
 
-
-@pytest.fixture(scope="session")
-def registry() -> Registry:
-    return Registry.load()
-
-
 SUITE = {
     "name": "toy",
     "models": ("vae", "gan", "gan[latent_dim=2]"),

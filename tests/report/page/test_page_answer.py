@@ -85,6 +85,10 @@ def test_the_opening_does_not_compare_one_model_or_one_seed(scores: Any) -> None
     assert outcome([section]).startswith("No quality score has values of two models")
     one = scores.__class__().add("ldm", "fid", [1.0]).add("vae", "fid", [9.0]).section()
     assert outcome([one]) == "There is one seed, so no difference can be told from chance."
+    two = scores.__class__().add("ldm", "fid", [1.0, 1.1]).add("vae", "fid", [9.0, 9.1]).section()
+    assert outcome([one, two]) == (
+        "Of 1 comparison of quality, ldm leads in 1; 1 more has one seed, which decides nothing."
+    )
 
 
 @pytest.mark.parametrize(

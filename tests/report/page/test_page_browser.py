@@ -6,6 +6,7 @@ Screenshots at three widths, light and dark, are kept in tests/artefacts/ (git i
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,18 +18,37 @@ import pytest
 
 from benchbench.registry import Registry
 from benchbench.report.page.write import write_report
+from benchbench.runner.plan import Plan
 
 ARTEFACTS = Path(__file__).parents[2] / "artefacts"
-WIDTHS = (360, 800, 1600)
+WIDTHS = (360, 900, 1600)
 MEGABYTES = 10
 Open = Callable[..., Any]
 
 
+CLAIMS = (
+    "id,dataset,verdict,effect,ci_low,ci_high,delta,scale,direction,n,n_against,reason,hypothesis\n"
+    "A.1,,supported,,,,,,,,,,The VAE covers the digits more evenly than the GAN does.\n"
+    "A.1,digits,supported,4,3,5,2,factor,lower,5,5,,\n"
+    "B,,refuted,,,,,,,,,they differ,Both are as good.\n"
+    "B,grid25,refuted,0.5,0.2,0.9,0.1,difference,equal,5,5,,\n"
+    "C,,untestable,,,,,,,,,no data,It writes prose.\n"
+)
+
+
 @pytest.fixture(scope="module")
-def report(real_folder: Path, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("page") / "report.html"
-    write_report([real_folder], path, registry)
-    return path
+def report(
+    real_folder: Path,
+    sampled: tuple[Path, Plan],
+    registry: Registry,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """A run with images, points and claims, and a folder with signals and 1000 modes."""
+    folder = tmp_path_factory.mktemp("page")
+    shutil.copytree(real_folder, folder / "toy")
+    (folder / "toy" / "claims.csv").write_text(CLAIMS, encoding="utf-8")
+    write_report([sampled[0], folder / "toy"], folder / "report.html", registry)
+    return folder / "report.html"
 
 
 @pytest.fixture
@@ -95,6 +115,67 @@ def test_sorting_puts_the_best_on_top_and_says_so(report: Path, open_page: Open)
     assert sorts == ["ascending", "none"]
     assert labels(table) == sorted(labels(table))
     assert table.locator("tbody.real th").all_inner_texts() == ["real (held out)"]
+
+
+def test_the_other_tables_of_a_section_follow(
+    scores: Any, write_folder: Any, registry: Registry, open_page: Open
+) -> None:
+    for m in range(4):
+        for n in range(9):
+            scores.add(f"m{m}", f"q{n}", [float((m * 7 + n * 3) % 5), 1.0])
+        scores.add(f"m{m}", "samples_per_second", [10.0 - m, 11.0 - m])
+    folder = write_folder(scores.scores())
+    write_report([folder], folder / "report.html", registry)
+    tables = open_page(folder / "report.html").locator("#table-0 table")
+    captions = tables.locator("caption").all_inner_texts()
+    assert len(captions) > 1 and len(set(captions)) == len(captions)
+    tables.first.locator("th button").nth(3).click()
+    order = labels(tables.first)
+    assert order != ["m0", "m1", "m2", "m3"]
+    assert all(labels(table) == order for table in tables.all())
+    tables.last.locator("th button").nth(1).click()
+    assert all(labels(table) == labels(tables.last) for table in tables.all())
+    sorts = tables.first.locator("th[aria-sort]:not([aria-sort=none])")
+    assert sorts.count() == 0
+
+
+def test_neighbours_open_on_demand_by_the_keyboard(report: Path, open_page: Open) -> None:
+    page = open_page(report)
+    summaries = page.locator("#samples summary", has_text="Nearest training examples")
+    assert summaries.count() == 3 + 2 * 2  # digits; pulse and stacked digits
+    for summary in summaries.all():
+        shown = summary.locator("xpath=..").locator("img, svg")
+        assert shown.count() == 1 and shown.is_hidden()
+        summary.focus()
+        page.keyboard.press("Enter")
+        assert shown.is_visible()
+
+
+def test_everything_that_acts_can_be_reached_by_tab(report: Path, open_page: Open) -> None:
+    page = open_page(report)
+    reached, ids = set(), "document.activeElement"
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate(f"{ids}.id || {ids}.dataset.filter || {ids}.dataset.name || ''"))
+    assert {"theme", "table-0", "Markdown", "LaTeX", "CSV"} <= reached
+    page.locator("#theme").focus()
+    before = page.locator("#theme").get_attribute("aria-pressed")
+    page.keyboard.press("Space")
+    assert page.locator("#theme").get_attribute("aria-pressed") != before
+
+
+def test_claims_stand_beside_their_figures(report: Path, open_page: Open) -> None:
+    page = open_page(report)
+    claims = page.locator("article.claim")
+    assert [c.locator("svg").count() for c in claims.all()] == [1, 1, 0]
+    first = claims.first
+    text, figure = first.locator("div").bounding_box(), first.locator("svg").bounding_box()
+    assert figure["x"] > text["x"] + 100 and abs(figure["y"] - text["y"]) < 40
+    assert (
+        page.locator("#answer .run")
+        .inner_text()
+        .endswith("Claims: 1 supported, 1 refuted, 1 untestable.")
+    )
 
 
 def test_filtering(report: Path, open_page: Open) -> None:
