@@ -33,6 +33,8 @@ _HEAD, _FOOT = 84, 76
 _KEY = 130
 """Pixels that an entry of the legend takes."""
 _LOG_RANGE = 30.0
+MANY_LINES = 20
+"""More lines than this have no bands: nobody could tell one from another."""
 
 
 def draw_curves(
@@ -150,7 +152,7 @@ def _panel(
             color=style.colour,
             marker=style.marker,
             estimator="mean",
-            errorbar=("pi", 100),
+            errorbar=("pi", 100) if len(labels) <= MANY_LINES else None,
             label=label,
             legend=False,
         )

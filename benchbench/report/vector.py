@@ -9,15 +9,17 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from benchbench.report.compact import compact
 from benchbench.report.styles import COLOURS
 
-__all__ = ["THEMED", "inline_svg", "to_pdf", "to_svg"]
+__all__ = ["COARSE_DPI", "RASTER_DPI", "THEMED", "inline_svg", "to_pdf", "to_svg"]
 
 THEMED = {
     "#000000": "currentColor",
@@ -29,15 +31,17 @@ THEMED = {
 }
 """What a figure's neutral colours become in a page; the colours of models stay."""
 
-RASTER_DPI = 150
-"""Of what is rasterised within a vector figure: clouds of thousands of points."""
+RASTER_DPI, COARSE_DPI = 150, 90
+"""Of what is rasterised within a vector figure, clouds of thousands of points; the second where
+a page has very many."""
 
 _MODELS = frozenset(colour.lower() for colour in COLOURS)
 _SVG = "http://www.w3.org/2000/svg"
 _LINK = "{http://www.w3.org/1999/xlink}href"
 _DROPPED = frozenset(["metadata", "style"])
-_LONG = re.compile(r"-?\d*\.\d{3,}(?:e-?\d+)?")
-_NUMBERS = frozenset(["d", "x", "y", "width", "height", "transform", "points"])
+_LONG = re.compile(r"-?\d*\.\d+(?:e-?\d+)?")
+_DIGITS = {"d": 1, "x": 1, "y": 1, "points": 1, "width": 2, "height": 2, "transform": 3}
+"""Decimals of each attribute, in points."""
 _SALT = "benchbench"
 
 
@@ -56,18 +60,19 @@ def _saved(
     figure: Figure, kind: str, options: dict[Any, Any], metadata: dict[str, str | None], **more: Any
 ) -> bytes:
     buffer = io.BytesIO()
+    more = {"dpi": RASTER_DPI, **more}
     with mpl.rc_context({"svg.hashsalt": _SALT, **options}):
-        figure.savefig(buffer, format=kind, dpi=RASTER_DPI, metadata=metadata, **more)
+        figure.savefig(buffer, format=kind, metadata=metadata, **more)
     return buffer.getvalue()
 
 
-def inline_svg(figure: Figure, prefix: str, label: str) -> str:
+def inline_svg(figure: Figure, prefix: str, label: str, dpi: int = RASTER_DPI) -> str:
     """An `<svg role="img">` element for a page; label: what it shows, for those who can't see it.
 
     prefix: of its ids, distinct within the page.
     """
     undated: dict[str, str | None] = {"Date": None, "Creator": None}
-    raw = _saved(figure, "svg", {"svg.fonttype": "none"}, undated, transparent=True)
+    raw = _saved(figure, "svg", {"svg.fonttype": "none"}, undated, transparent=True, dpi=dpi)
     root = ElementTree.fromstring(raw)
     _drop(root)
     width = float(root.attrib["width"].removesuffix("pt")) * 4 / 3
@@ -77,6 +82,7 @@ def inline_svg(figure: Figure, prefix: str, label: str) -> str:
     used = {target for element in root.iter() for target in _references(element)}
     for element in root.iter():
         _clean(element, used, prefix)
+    compact(root)
     ElementTree.register_namespace("", _SVG)
     ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
     return ElementTree.tostring(root, encoding="unicode")
@@ -117,15 +123,15 @@ def _clean(element: ElementTree.Element, used: set[str], prefix: str) -> None:
             continue
         if "url(#" in value:
             value = value.replace("url(#", f"url(#{prefix}")
-        if name in _NUMBERS:
-            value = " ".join(_LONG.sub(_rounded, value).split())
+        if name in _DIGITS:
+            value = " ".join(_LONG.sub(partial(_rounded, _DIGITS[name]), value).split())
         if name == "style":
             value = _themed(value)
         attributes[name] = value
 
 
-def _rounded(match: re.Match[str]) -> str:
-    return f"{float(match[0]):.2f}".rstrip("0").rstrip(".")
+def _rounded(digits: int, match: re.Match[str]) -> str:
+    return f"{float(match[0]):.{digits}f}".rstrip("0").rstrip(".")
 
 
 def _colour(value: str) -> str:

@@ -29,7 +29,7 @@ from benchbench.report.tradeoffs import (
     points,
 )
 from benchbench.report.tree import RowKey, Section
-from benchbench.report.vector import inline_svg
+from benchbench.report.vector import COARSE_DPI, RASTER_DPI, inline_svg
 from benchbench.store.scores import CONTROL_MODEL, REFERENCE_MODEL
 
 if TYPE_CHECKING:
@@ -41,8 +41,9 @@ CURVES, STRIPS = 6, 9
 """Panels of one section that the page shows; figures/ has every score."""
 _BARS = "Bars: 95 % intervals, cut at the frame; dotted: held-out data."
 MANY_ROWS = 20
-"""From here on a section shows a few strips only: each is a screen high."""
-FEW_STRIPS = 6
+"""From here on a section shows a few panels only: each is a screen high, or has many lines."""
+FEW = 4
+MANY_CLOUDS = 60
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,14 @@ class Picture:
 
 
 class Charts:
-    """Makes the figures of one page; ids of their parts are numbered through it."""
+    """Makes the figures of one page; ids of their parts are numbered through it.
 
-    def __init__(self, styles: Mapping[str, Style]) -> None:
+    rows: of all sections together; where there are very many, clouds of points are coarser.
+    """
+
+    def __init__(self, styles: Mapping[str, Style], rows: int = 0) -> None:
         self.styles = styles
+        self._dpi = RASTER_DPI if rows <= MANY_CLOUDS else COARSE_DPI
         self._count = 0
 
     def picture(
@@ -82,7 +87,7 @@ class Charts:
         """A figure alone, as an element of the page."""
         self._count += 1
         # ElementTree has escaped whatever the figure says.
-        return Markup(inline_svg(figure, f"f{self._count}-", clean(label)))
+        return Markup(inline_svg(figure, f"f{self._count}-", clean(label), self._dpi))
 
     def budget(
         self, scores: pd.DataFrame, section: Section, specs: Mapping[str, ScoreSpec]
@@ -90,7 +95,8 @@ class Charts:
         """A curve for each score that was taken on the way."""
         rows = _of_section(scores, section)
         found = []
-        for name in watched(rows, specs)[:CURVES]:
+        most = CURVES if len(section.rows) < MANY_ROWS else FEW
+        for name in watched(rows, specs)[:most]:
             figure = budget_figure(rows, [name], specs, self.styles)
             spec = specs[name]
             label = f"{spec.label or name} against the part of the budget, {section.title}"
@@ -128,7 +134,7 @@ class Charts:
     def strips(self, section: Section) -> list[Picture]:
         """Seeds of the main scores, one figure each; the comparison table has the numbers."""
         found = []
-        most = STRIPS if len(section.rows) < MANY_ROWS else FEW_STRIPS
+        most = STRIPS if len(section.rows) < MANY_ROWS else FEW
         for index in strip_metrics(section)[:most]:
             figure = strip_figure(section, [index], self.styles)
             name, _, _ = head_parts(section.columns[index])

@@ -7,6 +7,7 @@ held-out data, neighbours or scatter plots over the modes, and a line says why.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,12 +34,14 @@ from benchbench.runner.plan import Cell
 from benchbench.store.samples import read_samples
 from benchbench.store.scores import CONTROL_MODEL, REFERENCE_MODEL
 
-__all__ = ["Album", "Gallery", "Shot"]
+__all__ = ["Album", "Gallery", "Shot", "grid_sizes"]
 
 SIDE, SMALL_SIDE, MANY = 8, 5, 12
 """Images a side of a grid; fewer where there are many rows."""
 LARGE, LARGE_SIDE = 48, 4
 """Images of more pixels a side than this are shown in smaller grids."""
+LEVELS = 3_000_000
+"""Pixel levels of all images of a page, about: a level takes up to 4/3 bytes in it."""
 SCATTER = 2_500
 _HELD_OUT = Style("#808080", "o")
 """Held-out data, to be seen on light and on dark ground."""
@@ -98,11 +101,13 @@ class Gallery:
 
     def __init__(self, readings: Readings, charts: Charts) -> None:
         self.readings, self.charts = readings, charts
+        self._rows = 0
 
     def albums(self, results: Sequence[Result], sections: Sequence[Section]) -> list[Album]:
         """An album for each data set of the plans or the scores."""
         planned = (cell.dataset for result in results for cell in result.cells)
         names = dict.fromkeys([*planned, *(section.dataset for section in sections)])
+        self._rows = sum(len(section.rows) for section in sections)
         return [self._album(name, results, sections) for name in names]
 
     def _album(self, name: str, results: Sequence[Result], sections: Sequence[Section]) -> Album:
@@ -142,41 +147,45 @@ class Gallery:
             return self._images(found, dataset)
         if len(shape) == 3:
             span = signal_range(dataset.validation.raw if dataset else found[0].raw)
-            return [self._signals(f, span, dataset) for f in found]
+            side = SIGNAL_SIDE if len(found) <= MANY else SIGNAL_SIDE - 1
+            return [self._signals(f, side, span, dataset) for f in found]
         known = isinstance(dataset and dataset.modes, GaussianModes)
         if len(shape) == 2 and shape[1] == 2 and not known:
             return [self._points(f, found[0].raw) for f in found]
         return []
 
     def _images(self, found: Sequence[_Found], dataset: Dataset | None) -> list[Shot]:
-        side = SIDE if len(found) <= MANY else SMALL_SIDE
-        side = LARGE_SIDE if max(found[0].raw.shape[2:]) > LARGE else side
+        side, pairs = grid_sizes(tuple(found[0].raw.shape[1:]), len(found), self._rows)
         levels = dataset.info.levels if dataset else None
         top = max(1, (levels or int(max(f.raw.max() for f in found)) + 1) - 1)
-        return [self._image(f, side, top, dataset) for f in found]
+        return [self._image(f, side, pairs, top, dataset) for f in found]
 
-    def _image(self, found: _Found, side: int, top: int, dataset: Dataset | None) -> Shot:
+    def _image(
+        self, found: _Found, side: int, count: int, top: int, dataset: Dataset | None
+    ) -> Shot:
         shown = found.raw[: side * side].float() / top
         drawn = grid_image(shown, side, f"{len(shown)} images: {found.of}")
         pairs, said = None, ""
         if dataset is not None and not found.real:
-            some, near = _neighbours(found, dataset, PAIRS)
+            some, near = _neighbours(found, dataset, count)
             said = "Above: samples; below: the training example nearest to each in pixels."
             both = torch.cat([some, near]).float() / top
             pairs = grid_image(both, len(some), f"{found.of}. {said}")
         return Shot(found.label, self._look(found), drawn, pairs, said)
 
-    def _signals(self, found: _Found, span: tuple[float, float], dataset: Dataset | None) -> Shot:
+    def _signals(
+        self, found: _Found, side: int, span: tuple[float, float], dataset: Dataset | None
+    ) -> Shot:
         style = self._look(found) or _HELD_OUT
-        shown = found.raw[: SIGNAL_SIDE**2]
+        shown = found.raw[: side**2]
         drawn = self.charts.svg(
-            signal_figure(shown, span, style), f"{len(shown)} signals: {found.of}"
+            signal_figure(shown, span, style, columns=side), f"{len(shown)} signals: {found.of}"
         )
         pairs, said = None, ""
         if dataset is not None and not found.real:
-            some, near = _neighbours(found, dataset, PAIRS)
+            some, near = _neighbours(found, dataset, 2 * side)
             said = "Lines: samples; dashed: the training example nearest to each, value by value."
-            figure = signal_figure(some, span, style, near)
+            figure = signal_figure(some, span, style, near, side)
             pairs = self.charts.svg(figure, f"{found.of}. {said}")
         return Shot(found.label, self._look(found), drawn, pairs, said)
 
@@ -240,6 +249,18 @@ class Gallery:
             label = f"Map of modes, {f.label}: {said}"
             text = f"{label}; missing: {listed}{rest}" if missed else label
             yield self.charts.picture(mode_maps(counts), f.label, text, said)
+
+
+def grid_sizes(shape: tuple[int, ...], rows: int, every: int) -> tuple[int, int]:
+    """Images a side of a grid, and pairs of samples and neighbours, so that a page stays small.
+
+    shape: (C, H, W). rows: of this data set; every: of the whole page.
+    """
+    side = SIDE if rows <= MANY else SMALL_SIDE
+    side = LARGE_SIDE if max(shape[1:]) > LARGE else side
+    fit = LEVELS // (max(1, every) * math.prod(shape))
+    side = max(2, min(side, math.isqrt(fit * 2 // 3)))
+    return side, max(1, min(PAIRS, (fit - side * side) // 2))
 
 
 def _neighbours(found: _Found, dataset: Dataset, count: int) -> tuple[Tensor, Tensor]:

@@ -81,7 +81,7 @@ def page(results: Sequence[Result], registry: Registry, readings: Readings) -> s
     scores, specs = joined_scores(results), all_specs(registry)
     tables = build_tables(scores, specs, _context(results))
     styles = _styles(results, tables)
-    charts = Charts(styles)
+    charts = Charts(styles, sum(len(section.rows) for section in tables.sections))
     findings = check_instruments(scores, specs)
     script, css = (_text(name) for name in ("report.js", "report.css"))
     return (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from xml.etree import ElementTree
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 from benchbench.report.canvas import blank, box
 from benchbench.report.coverage import class_bars, mode_maps
 from benchbench.report.page.images import grid_image, nearest_training
+from benchbench.report.page.samples import LEVELS, grid_sizes
 from benchbench.report.styles import Style
 from benchbench.report.vector import inline_svg
 
@@ -50,12 +52,23 @@ def test_neighbours_are_the_nearest_by_brute_force() -> None:
     assert squared[:2].tolist() == [0, 0]
 
 
+def test_grids_shrink_so_that_a_page_of_many_rows_stays_small() -> None:
+    assert grid_sizes((1, 8, 8), 4, 8) == (8, 8)
+    assert grid_sizes((3, 64, 64), 4, 8) == (4, 7)
+    for shape in ((1, 28, 28), (3, 32, 32), (3, 64, 64)):
+        side, pairs = grid_sizes(shape, 50, 250)
+        shown = (side**2 + 2 * pairs) * math.prod(shape) * 250
+        assert side >= 2 and pairs >= 1
+        assert shown <= LEVELS or (side, pairs) == (2, 1)
+
+
 def test_missing_modes_are_crossed_one_by_one() -> None:
     counts = torch.full((1000,), 26)
     counts[[0, 5, 999]] = 0
     svg = inline_svg(mode_maps(counts), "m-", "map")
-    uses = [e for e in ElementTree.fromstring(svg).iter() if e.tag.endswith("use")]
-    assert sum(CROSS in e.attrib.get("style", "") for e in uses) == 3
+    paths = [e.attrib for e in ElementTree.fromstring(svg).iter() if e.tag.endswith("path")]
+    (crosses,) = [a["d"] for a in paths if CROSS in a.get("style", "")]
+    assert crosses.count("M") == 2 * 3  # two strokes each
     full = inline_svg(mode_maps(torch.ones(1000)), "m-", "map")
     assert CROSS not in full
 
