@@ -104,7 +104,7 @@ def _facts(result: Result) -> tuple[tuple[str, str], ...]:
 def _cells(result: Result) -> Grid:
     lines = []
     for cell in result.cells:
-        status = {"status": "–"} if result.bare else result.statuses[cell.key]
+        status: Mapping[str, Any] = {"status": "–"} if result.bare else result.statuses[cell.key]
         spend = status.get("spend") or {}
         seconds = spend.get("s")
         lines.append(
