@@ -11,7 +11,12 @@ import click
 
 from benchbench.registry import Registry
 from benchbench.report.curves import draw_curves
-from benchbench.report.instruments import check_instruments, instrument_lines, write_instruments
+from benchbench.report.instruments import (
+    Finding,
+    check_instruments,
+    instrument_lines,
+    write_instruments,
+)
 from benchbench.report.page.write import FILE, write_report
 from benchbench.report.pictures import Pictures
 from benchbench.report.readings import Readings
@@ -67,7 +72,7 @@ class Output:
         """Write everything once more, print the table and where things are."""
         from rich.console import Console
 
-        scores, tables = self._tables()
+        scores, tables, findings = self._tables()
         pictures = self._drawing()
         for cell in self.job.whole.cells:
             if self._lacks_picture(cell):
@@ -82,7 +87,6 @@ class Output:
         for part in to_rich(tables, width):
             console.print(part)
         out = self.job.folder.path
-        findings = check_instruments(scores, self.specs)
         write_instruments(findings, out)
         for line in instrument_lines(findings):
             click.echo(line)
@@ -120,11 +124,12 @@ class Output:
         files, labels = self.job.folder.cell(cell.folder), (v.label for v in cell.variants)
         return any(files.samples(v).is_file() and not files.picture(v).is_file() for v in labels)
 
-    def _tables(self) -> tuple[pd.DataFrame, Tables]:
+    def _tables(self) -> tuple[pd.DataFrame, Tables, list[Finding]]:
         """Write the scores and the tables from the cells as they stand."""
         scores = self.job.scores()
         context = run_context(self.job.whole, self.job.folder)
         self.job.folder.write_context(context)
-        tables = build_tables(scores, self.specs, context)
+        findings = check_instruments(scores, self.specs)
+        tables = build_tables(scores, self.specs, context, findings)
         write_tables(tables, self.job.folder.path)
-        return scores, tables
+        return scores, tables, findings

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from benchbench.api import ScoreSpec
 from benchbench.api.names import file_name, short_label, slug
@@ -103,7 +104,7 @@ def budget_figure(
         axes = box(figure, left, top, _PANEL, _HIGH)
         here = done[done.metric == name]
         labels = _panel(axes, here, _on_the_way(done), specs[name], styles)
-    handles = axes.get_legend_handles_labels()[0][: len(labels)]
+    handles = [_key(styles[label]) for label in labels]
     if title:
         figure.text(0.5, 1 - 8 / height, plain(title), ha="center", va="top", fontsize=12)
         said = "lines: mean over seeds; bands: least to largest; dashed: held-out data"
@@ -118,6 +119,11 @@ def budget_figure(
         fontsize=8.5,
     )
     return figure
+
+
+def _key(style: Style) -> Line2D:
+    """A line of the legend, as seaborn draws it."""
+    return Line2D([], [], color=style.colour, marker=style.marker, markeredgecolor="white")
 
 
 def _done(scores: pd.DataFrame) -> pd.DataFrame:
@@ -142,20 +148,22 @@ def _panel(
     ]
     keys = taken[list(RowKey._fields)].drop_duplicates().itertuples(index=False, name=None)
     labels = [label_of(RowKey(*key)) for key in keys]
-    for label in labels:
-        style = styles[label]
-        sns.lineplot(
-            models[models.row == label],
-            x="at_fraction",
-            y="value",
-            ax=axes,
-            color=style.colour,
-            marker=style.marker,
-            estimator="mean",
-            errorbar=("pi", 100) if len(labels) <= MANY_LINES else None,
-            label=label,
-            legend=False,
-        )
+    sns.lineplot(
+        models[models.row.isin(labels)],
+        x="at_fraction",
+        y="value",
+        ax=axes,
+        hue="row",
+        hue_order=labels,
+        style="row",
+        style_order=labels,
+        palette={label: styles[label].colour for label in labels},
+        markers={label: styles[label].marker for label in labels},
+        dashes=False,
+        estimator="mean",
+        errorbar=("pi", 100) if len(labels) <= MANY_LINES else None,
+        legend=False,
+    )
     for value in done[done.model == REFERENCE_MODEL].value:
         axes.axhline(value, color="black", linewidth=1, linestyle="--", zorder=0)
     _finish(axes, models.value.tolist(), spec)

@@ -16,7 +16,7 @@ from benchbench.api import Budget, ScoreSpec, UsageError
 from benchbench.api.names import short_label
 from benchbench.report.columns import build_columns
 from benchbench.report.entries import Entry, kind_of, read_entries
-from benchbench.report.instruments import check_instruments, failing
+from benchbench.report.instruments import Finding, check_instruments, failing
 from benchbench.report.layout import with_digits
 from benchbench.report.notes import build_notes
 from benchbench.report.ranking import with_bold
@@ -30,16 +30,20 @@ __all__ = ["build_tables"]
 
 
 def build_tables(
-    scores: pd.DataFrame, specs: Mapping[str, ScoreSpec], context: Mapping[str, str]
+    scores: pd.DataFrame,
+    specs: Mapping[str, ScoreSpec],
+    context: Mapping[str, str],
+    findings: Sequence[Finding] | None = None,
 ) -> Tables:
     """The tables of a score frame.
 
     scores: with the columns of `benchbench.store.scores.SCORE_COLUMNS`.
     specs: the declared scores by name, in the order of their columns.
     context: lines that hold for every section, such as device and threads.
+    findings: of the instrument check of these scores, where it has been made.
     """
     entries = read_entries(scores)
-    missed = failing(check_instruments(scores, specs))
+    missed = failing(check_instruments(scores, specs) if findings is None else findings)
     labels = _labels(dict.fromkeys(e.dataset for e in entries))
     sections = [
         _section(part, dataset, labels[dataset], budget, specs, missed)

@@ -31,10 +31,9 @@ from benchbench.store.samples import write_samples
 from benchbench.store.scores import REFERENCE_MODEL, score_row
 
 DATASETS = ("grid25", "ring8", "digits", "stacked-digits", "pulse")
-SCORES = tuple(
-    "modes mode_kl hq_share fid precision recall density coverage "
-    "samples_per_second latency_p50_ms nfe parameters".split()
-)
+QUALITY = ("modes", "mode_kl", "hq_share", "fid", "precision", "recall", "density", "coverage")
+COST = ("samples_per_second", "latency_p50_ms", "nfe", "parameters")
+SCORES = (*QUALITY, *COST)
 SAMPLES, NOISE = 2_500, 0.3
 MOST_MEGABYTES, MOST_SECONDS = 10.0, 1.0
 SORT = """() => {

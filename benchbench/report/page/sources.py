@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["CLAIMS", "Result", "joined_scores", "read_results"]
 
 CLAIMS = "claims.csv"
+_OF_A_CELL = ("cell.json", "scores.json")
 
 
 @dataclass(frozen=True)
@@ -131,19 +132,27 @@ def _read(path: Path, name: str, registry: Registry) -> Result:
 def _scores(
     folder: ResultFolder, plan: Plan | None, registry: Registry, gaps: list[str]
 ) -> pd.DataFrame:
-    """scores.csv, or, where a run was stopped before it wrote one, what its cells hold."""
+    """scores.csv, or what the cells hold where a run was stopped before it wrote them there."""
     file = folder.path / "scores.csv"
-    if file.is_file():
+    if plan is not None and (not file.is_file() or _overtaken(file, plan, folder)):
         try:
-            return read_scores(file)
-        except ValueError as error:
-            raise UsageError(str(error)) from None
-    assert plan is not None or gaps
-    try:
-        return frame(collect_rows(plan, folder, registry) if plan else [])
-    except BenchError as error:
-        gaps.append(f"No scores: {error}")
+            return frame(collect_rows(plan, folder, registry))
+        except BenchError as error:
+            what = "The newest scores are missing" if file.is_file() else "No scores"
+            gaps.append(f"{what}: {error}")
+    if not file.is_file():
         return frame([])
+    try:
+        return read_scores(file)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def _overtaken(file: Path, plan: Plan, folder: ResultFolder) -> bool:
+    """Whether a cell has written since scores.csv was: a run rewrites that only now and then."""
+    written = file.stat().st_mtime_ns
+    parts = (folder.cell(c.folder).path / name for c in plan.cells for name in _OF_A_CELL)
+    return any(part.is_file() and part.stat().st_mtime_ns > written for part in parts)
 
 
 def _claims(path: Path) -> list[dict[str, str]]:

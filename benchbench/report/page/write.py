@@ -79,10 +79,10 @@ def write_report(
 def page(results: Sequence[Result], registry: Registry, readings: Readings) -> str:
     """The report as HTML."""
     scores, specs = joined_scores(results), all_specs(registry)
-    tables = build_tables(scores, specs, _context(results))
+    findings = check_instruments(scores, specs)
+    tables = build_tables(scores, specs, _context(results), findings)
     styles = _styles(results, tables)
     charts = Charts(styles, sum(len(section.rows) for section in tables.sections))
-    findings = check_instruments(scores, specs)
     script, css = (_text(name) for name in ("report.js", "report.css"))
     return (
         _environment()

@@ -192,6 +192,35 @@ def test_an_empty_run_can_be_reported(
     assert "There are no scores yet." in text and "bench run" in text
 
 
+def test_a_killed_run_is_told_by_its_cells_where_scores_csv_lags_behind(
+    real_folder: Path, tmp_path: Path, registry: Registry
+) -> None:
+    folder = tmp_path / "killed"
+    shutil.copytree(real_folder, folder)
+    whole = read_scores(folder / "scores.csv")
+    write_scores(folder / "scores.csv", whole[whole.model != "gan"])
+    (result,) = read_results([folder], registry)
+    assert "gan" not in set(result.scores.model)
+    newest = next(c for c in result.cells if c.model == "gan")
+    (folder / newest.folder / "scores.json").touch()
+    (result,) = read_results([folder], registry)
+    assert len(result.scores) == len(whole) and not result.gaps
+    assert set(result.scores.model) == set(whole.model)
+
+
+def test_scores_whose_cells_were_left_behind_say_so(
+    real_folder: Path, tmp_path: Path, registry: Registry
+) -> None:
+    folder = tmp_path / "bare"
+    folder.mkdir()
+    for name in ("plan.json", "scores.csv", "scores.csv.sha256", "context.json"):
+        if (real_folder / name).is_file():
+            shutil.copy(real_folder / name, folder / name)
+    text = written([folder], registry)
+    assert "The folder has no cells/" in text and "cells are done" not in text
+    assert "not begun" not in text and 'id="table-0"' in text
+
+
 def test_a_reason_that_is_no_text_is_written_all_the_same(
     real_folder: Path, tmp_path: Path, registry: Registry
 ) -> None:
