@@ -1,13 +1,15 @@
-"""A run's tables while cells end: rewritten now and then, and whole at the end."""
+"""What a run leaves: tables rewritten now and then while cells end; the report, opened."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from benchbench.cli import output
+from benchbench.cli import output, report
+from benchbench.cli.main import main
 from benchbench.cli.output import PAUSE, SHARE, Output
 from benchbench.registry import Registry
 
@@ -55,3 +57,26 @@ def test_large_tables_take_a_small_part_of_the_time(watched: Any, clock: SimpleN
         watched.refresh(None)
         clock.seconds += 1.0
     assert 19 * watched.cost / (clock.seconds - began) <= SHARE * 1.01
+
+
+def test_open_shows_the_report_that_the_run_has_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened: list[str] = []
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setattr(report.webbrowser, "open", opened.append)
+    arguments = ["--models", "vae", "--datasets", "ring8", "--seeds", "0", "--budget", "2step"]
+    out = tmp_path / "run"
+    with pytest.raises(SystemExit) as ended:
+        main(["run", *arguments, "--metrics", "cost", "--out", str(out), "--open"])
+    assert ended.value.code == 0
+    page = out / "report.html"
+    assert opened == [page.as_uri()] and "vae on ring8" in page.read_text(encoding="utf-8")
+    assert f"report   {page}" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["report", str(out), "-o", str(tmp_path / "r.html"), "--open"])
+    assert opened[1:] == [(tmp_path / "r.html").as_uri()]
+    monkeypatch.setenv("CI", "1")
+    with pytest.raises(SystemExit):
+        main(["report", str(out), "--open"])
+    assert len(opened) == 2
