@@ -45,14 +45,15 @@ def signal_figure(
     nearest: ArrayLike | None = None,
     columns: int = SIDE,
 ) -> Figure:
-    """Signals (n, C, T), n >= 1, in a grid; `nearest` (n, C, T) dashed behind them."""
+    """Signals (n, C, T), n >= 1, in a grid; `nearest` (n, C, T) black and thin over them."""
     x = _signals(samples)
     lines = math.ceil(len(x) / columns)
-    figure = blank(columns * _WIDE, lines * _HIGH)
-    axes = box(figure, 0, 0, columns * _WIDE, lines * _HIGH)
+    width = _WIDE * (columns if nearest is None else SIDE)
+    figure = blank(width, lines * _HIGH)
+    axes = box(figure, 0, 0, width, lines * _HIGH)
+    _draw(axes, x, span, style, columns, 1.1 if nearest is None else 2.0)
     if nearest is not None:
-        _draw(axes, _signals(nearest), span, Style("#555555", "o"), columns, "--")
-    _draw(axes, x, span, style, columns)
+        _draw(axes, _signals(nearest), span, REAL, columns, 0.8)
     return figure
 
 
@@ -90,7 +91,7 @@ def _draw(
     span: tuple[float, float],
     style: Style,
     columns: int,
-    dashes: str = "-",
+    thick: float = 1.1,
 ) -> None:
     """Signals x (n, C, T): axes in cells of the grid, the first at the top left."""
     low, high = span
@@ -105,8 +106,7 @@ def _draw(
         drawn = LineCollection(
             list(lines),
             colors=style.colour,
-            linewidths=1.1,
-            linestyles=dashes,
+            linewidths=thick,
             alpha=_FADED[min(c, len(_FADED) - 1)],
         )
         axes.add_collection(drawn)

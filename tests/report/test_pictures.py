@@ -56,7 +56,7 @@ def test_the_page_shows_signals_and_maps(sampled: tuple[Path, Plan], registry: R
     write_report([path], path / "report.html", registry)
     text = (path / "report.html").read_text(encoding="utf-8")
     assert 'aria-label="16 signals: vae, seed 0"' in text
-    assert "dashed: the training example nearest to each, value by value" in text
+    assert "In colour: samples; thin: the training example nearest to each." in text
     assert "Samples of this kind are not drawn" not in text
     assert 'aria-label="Map of modes, vae: 1 of 1,000 modes, n = 2,000; missing: 0, 1,' in text
 

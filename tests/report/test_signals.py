@@ -1,4 +1,4 @@
-"""Signals as lines: where each value is drawn, one range for all, neighbours behind samples."""
+"""Signals as lines: where each value is drawn, one range for all, neighbours over samples."""
 
 from __future__ import annotations
 
@@ -33,9 +33,8 @@ def test_what_leaves_the_range_ends_at_its_edge() -> None:
 def test_channels_and_neighbours_are_lines_of_their_own() -> None:
     x = np.zeros((2, 3, 8))
     drawn = signal_figure(x, (-1.0, 1.0), STYLE, nearest=x + 0.5).axes[0].collections
-    assert len(drawn) == 6
-    dashed = [c.get_linestyle()[0][1] is not None for c in drawn]
-    assert dashed == [True] * 3 + [False] * 3
+    assert [c.get_linewidth()[0] for c in drawn] == [2.0] * 3 + [0.8] * 3
+    assert [tuple(c.get_edgecolor()[0][:3]) == (0, 0, 0) for c in drawn] == [False] * 3 + [True] * 3
 
 
 def test_the_range_holds_most_values_with_room() -> None:

@@ -183,9 +183,9 @@ class Gallery:
         )
         pairs, said = None, ""
         if dataset is not None and not found.real:
-            some, near = _neighbours(found, dataset, 2 * side)
-            said = "Lines: samples; dashed: the training example nearest to each, value by value."
-            figure = signal_figure(some, span, style, near, side)
+            some, near = _neighbours(found, dataset, PAIRS if side == SIGNAL_SIDE else PAIRS // 2)
+            said = "In colour: samples; thin: the training example nearest to each."
+            figure = signal_figure(some, span, style, near, columns=2)
             pairs = self.charts.svg(figure, f"{found.of}. {said}")
         return Shot(found.label, self._look(found), drawn, pairs, said)
 
