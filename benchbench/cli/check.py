@@ -9,7 +9,7 @@ import click
 from benchbench.api import UsageError
 from benchbench.api.errors import unknown
 from benchbench.cli.assets import user_assets
-from benchbench.cli.new import TYPES
+from benchbench.cli.new import TYPES, WORDS
 from benchbench.registry import Registry
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ __all__ = ["check"]
 
 DOWNLOADING = 86_400.0
 """Seconds that a data set may take to load where it is fetched first."""
-_WORDS = {"model": "model", "metric": "metric", "dataset": "data set"}
 
 
 @click.command()
@@ -66,7 +65,7 @@ def check(
     given["--download"] = ("dataset", download or None)
     for option, (wanted, value) in given.items():
         if value is not None and wanted != type_:
-            raise UsageError(f"{option} is for a {_WORDS[wanted]}; {name!r} is a {_WORDS[type_]}")
+            raise UsageError(f"{option} is for a {WORDS[wanted]}; {name!r} is a {WORDS[type_]}")
     reasons = dict(_reason(text) for text in expected)
     names = [part.strip() for part in (only or "").split(",") if part.strip()]
     if only is not None and not names:
@@ -122,10 +121,10 @@ def _type_of(name: str, registry: Registry, type_: str | None) -> str:
     found = [kind for kind, names in there.items() if head in names]
     if type_ is not None:
         if type_ not in found and not (type_ == "model" and ":" in plain):
-            raise unknown(_WORDS[type_], head, there[type_])
+            raise unknown(WORDS[type_], head, there[type_])
         return type_
     if len(found) > 1:
-        words = " and a ".join(_WORDS[kind] for kind in found)
+        words = " and a ".join(WORDS[kind] for kind in found)
         choices = " or ".join(f"--type {kind}" for kind in found)
         raise UsageError(f"{head!r} is a {words}; say which with {choices}")
     if not found and ":" in plain:

@@ -13,7 +13,7 @@ from benchbench.api import API_VERSION, UsageError
 from benchbench.api.errors import PluginError
 from benchbench.api.names import check_name
 
-__all__ = ["TYPES", "new", "plugin_files"]
+__all__ = ["TYPES", "WORDS", "new", "plugin_files"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ _FORMS = {
     ),
 }
 TYPES = tuple(_FORMS)
+WORDS = {"model": "model", "metric": "metric", "dataset": "data set"}
+"""A type in a sentence."""
 
 
 @click.command()
@@ -179,9 +181,9 @@ def _refuse_taken(name: str, module: str, type_: str) -> None:
         "metric": registry.metrics,
         "dataset": registry.datasets,
     }
-    what = {"dataset": "data set"}.get(type_, type_)
     taken = tables[type_].get(name)
     if taken is not None:
+        what = WORDS[type_]
         raise UsageError(f"a {what} {name!r} is there already, from {taken.owner}; choose another")
     if type_ == "model" and name in RESERVED:
         raise UsageError(

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,14 +18,18 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from benchbench.report.renderers.escape import clean
+from benchbench.report.styles import Style
 from benchbench.report.vector import to_pdf, to_svg
 from benchbench.store.files import write_bytes_atomic
 
-__all__ = ["blank", "box", "plain", "publish", "save", "show", "tile"]
+__all__ = ["blank", "box", "plain", "publish", "save", "show", "side_by_side", "tile"]
 
 DPI = 100
 GAP = 2
 """Pixels between two images of a grid."""
+_COLUMNS, _HEAD, _CAPTION = 4, 34, 26
+"""Panels side by side; pixels for a title of all, and for the text above a panel."""
+Panel = TypeVar("Panel")
 
 
 def blank(width: int, height: int) -> Figure:
@@ -53,6 +59,37 @@ def publish(figure: Figure, path: Path) -> None:
     save(figure, path)
     write_bytes_atomic(path.with_suffix(".svg"), to_svg(figure))
     write_bytes_atomic(path.with_suffix(".pdf"), to_pdf(figure))
+
+
+def side_by_side(
+    panels: Mapping[str, Panel],
+    path: Path,
+    title: str,
+    size: tuple[int, int],
+    room: tuple[int, int],
+    draw: Callable[[Axes, str, Panel], tuple[str, Style]],
+    left: int = 10,
+    edge: tuple[int, int] = (0, 0),
+) -> None:
+    """A panel for each label, at most four to a line, under one title: PNG, SVG and PDF.
+
+    size: of a panel's axes, room: what it takes beside them, left: of that before them, edge: of
+    the figure after the last; all in pixels. draw(axes, label, panel) gives what is said above it
+    and in which style.
+    """
+    columns = min(len(panels), _COLUMNS)
+    width, height = (of + more for of, more in zip(size, room, strict=True))
+    head = _HEAD if title else 0
+    full = head + math.ceil(len(panels) / columns) * height + edge[1]
+    figure = blank(columns * width + edge[0], full)
+    for place, (label, panel) in enumerate(panels.items()):
+        line, column = divmod(place, columns)
+        axes = box(figure, column * width + left, head + line * height + _CAPTION, *size)
+        text, style = draw(axes, label, panel)
+        axes.set_title(plain(text), fontsize=min(10, 420 / len(text)), color=style.colour)
+    if title:
+        figure.text(0.5, 1 - 12 / full, plain(title), ha="center", va="top", fontsize=13)
+    publish(figure, path)
 
 
 def tile(images: ArrayLike, columns: int, scale: int) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike, NDArray
 
 from benchbench.report.canvas import blank, box, plain, publish
-from benchbench.report.styles import REAL, Style
+from benchbench.report.styles import MISSED, REAL, REAL_MUTED, Style
 from benchbench.report.tree import Section
 
 __all__ = [
@@ -32,8 +32,6 @@ __all__ = [
     "shares_top",
 ]
 
-_MISSED = "#C00000"
-_HELD_OUT = Style("#808080", "o")
 _CELL, _ACROSS, _PITCH, _DOWN = 9, 5, 11, 13
 """Pixels of a mode; maps to a line; modes from one map to the next, across and down."""
 _TOP = 2.0
@@ -168,7 +166,7 @@ def _draw_maps(axes: Axes, counts: NDArray[np.float64]) -> None:
         axes.add_patch(frame)
     image = np.ma.masked_invalid(sheet)
     axes.imshow(image, cmap="cividis", vmin=0, vmax=_TOP, interpolation="nearest", aspect="auto")
-    axes.plot(*_crosses(gone), color=_MISSED, linewidth=0.7)
+    axes.plot(*_crosses(gone), color=MISSED, linewidth=0.7)
     axes.set(xlim=(-0.5, shape[1] - 0.5), ylim=(shape[0] - 0.5, -0.5))
     axes.set_axis_off()
 
@@ -224,7 +222,7 @@ def class_panels(
     for place, row in enumerate(rows):
         left, head = (place % columns) * (width + _AXIS + 12) + _AXIS, (place // columns) * line
         axes = box(figure, left, _HEAD + 18 + head + 26, width, _HIGH)
-        style = styles.get(row.row, _HELD_OUT)  # grey, so that black lines are seen on it
+        style = styles.get(row.row, REAL_MUTED)  # grey, so that black lines are seen on it
         _draw_bars(axes, row.shares, row.true, style, top)
         said = f"{row.row}: {row.covered}"
         axes.set_title(plain(said), fontsize=min(10, 1.7 * width / len(said)), color=style.colour)
@@ -241,7 +239,7 @@ def _draw_bars(
     axes.bar(places, shares, color=style.colour, width=0.72)
     axes.hlines(true, [p - 0.45 for p in places], [p + 0.45 for p in places], colors="black")
     missed = [p for p in places if shares[p] == 0]
-    axes.plot(missed, [top * 0.04] * len(missed), "x", color=_MISSED, markersize=7)
+    axes.plot(missed, [top * 0.04] * len(missed), "x", color=MISSED, markersize=7)
     axes.set(xlim=(-0.6, len(shares) - 0.4), ylim=(0, top))
     axes.set_xticks(list(places))
     axes.set_ylabel("% of samples", fontsize=8.5)

@@ -17,20 +17,26 @@ from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from benchbench.report.canvas import blank, box, plain, publish, save, show, tile
-from benchbench.report.styles import REAL, Style, model_styles
+from benchbench.report.canvas import blank, box, plain, save, show, side_by_side, tile
+from benchbench.report.styles import MISSED, REAL, REAL_LABEL, Style, model_styles
 
-__all__ = ["comparison", "mode_figure", "mode_scatter", "sample_grid", "scatter_figure"]
+__all__ = [
+    "SCATTER",
+    "comparison",
+    "mode_figure",
+    "mode_scatter",
+    "sample_grid",
+    "scatter_figure",
+]
 
 _TITLE = 28
 _MARGIN = 8
 _PANEL = 300
-_COLUMNS = 4
 _IMAGE_SIDE = 48
 _PANEL_IMAGES = 64
-_MISSED = "#C00000"
 _DEFAULT = Style("#0072B2", "o")
-_REFERENCE_LABEL = "real (held out)"
+SCATTER = 2_500
+"""Points of a row that a scatter plot shows."""
 
 
 def sample_grid(images: ArrayLike, path: Path, title: str = "", columns: int = 10) -> None:
@@ -114,33 +120,33 @@ def comparison(
     real, samples: (n, 2) points, or (n, C, H, W) images in [0, 1]; samples by row label.
     modes: centres (m, 2) and sigma, drawn with points. styles: of the whole result's labels.
     """
-    panels = {_REFERENCE_LABEL: np.asarray(real), **{k: np.asarray(v) for k, v in samples.items()}}
-    looks = {**(styles or model_styles(samples)), _REFERENCE_LABEL: REAL}
-    images = panels[_REFERENCE_LABEL].ndim == 4
-    rasters = {k: _panel_raster(v) for k, v in panels.items()} if images else {}
-    height, width = rasters[_REFERENCE_LABEL].shape[:2] if images else (_PANEL, _PANEL)
-    across, down = (14, 34) if images else (38, 54)  # room for tick labels and a panel's title
-    columns = min(len(panels), _COLUMNS)
-    rows = math.ceil(len(panels) / columns)
-    head = 34 if title else 0
-    total = rows * (height + down) + head + (0 if images else 8)
-    figure = blank(columns * (width + across) + _MARGIN, total)
-    limits = None if images else _limits(_span(panels[_REFERENCE_LABEL], modes))
-    for place, (label, array) in enumerate(panels.items()):
-        left = (place % columns) * (width + across) + across - _MARGIN // 2
-        top = head + (place // columns) * (height + down) + 26
-        axes = box(figure, left, top, width, height)
-        style = looks.get(label, _DEFAULT)
-        said = ""
-        if images:
-            show(axes, rasters[label])
-        else:
-            said = _scatter_panel(axes, _points(array), modes, style, limits)
-        text = label + said
-        axes.set_title(plain(text), fontsize=min(10, 420 / len(text)), color=style.colour)
-    if title:
-        figure.text(0.5, 1 - 12 / total, plain(title), ha="center", va="top", fontsize=13)
-    publish(figure, path)
+    panels = {REAL_LABEL: np.asarray(real), **{k: np.asarray(v) for k, v in samples.items()}}
+    looks = {**(styles or model_styles(samples)), REAL_LABEL: REAL}
+
+    def look(label: str) -> Style:
+        return looks.get(label, _DEFAULT)
+
+    if panels[REAL_LABEL].ndim == 4:
+        rasters = {label: _panel_raster(images) for label, images in panels.items()}
+
+        def draw_images(axes: Axes, label: str, raster: NDArray[np.float64]) -> tuple[str, Style]:
+            show(axes, raster)
+            return label, look(label)
+
+        height, width = rasters[REAL_LABEL].shape[:2]
+        side_by_side(
+            rasters, path, title, (width, height), (14, 34), draw_images, edge=(_MARGIN, 0)
+        )
+        return
+    limits = _limits(_span(panels[REAL_LABEL], modes))
+
+    def draw_points(axes: Axes, label: str, array: NDArray[Any]) -> tuple[str, Style]:
+        said = _scatter_panel(axes, _points(array), modes, look(label), limits)
+        return label + said, look(label)
+
+    room = (38, 54)  # for tick labels and the panel's title
+    edge = (_MARGIN, _MARGIN)
+    side_by_side(panels, path, title, (_PANEL, _PANEL), room, draw_points, left=34, edge=edge)
 
 
 def _scatter_panel(
@@ -148,7 +154,7 @@ def _scatter_panel(
     x: NDArray[np.float64],
     modes: tuple[ArrayLike, float] | None,
     style: Style,
-    limits: tuple[float, float, float, float] | None,
+    limits: tuple[float, float, float, float],
 ) -> str:
     """Draw points x (n, 2); returns what the panel's title says of modes."""
     said = ""
@@ -158,8 +164,7 @@ def _scatter_panel(
         centres = _points(modes[0])
         missed = _draw_modes(axes, x, centres, modes[1], style)
         said = f": {len(centres) - missed} of {len(centres)} modes"
-    if limits is not None:
-        axes.set(xlim=limits[:2], ylim=limits[2:])
+    axes.set(xlim=limits[:2], ylim=limits[2:])
     axes.tick_params(labelsize=7)
     return said
 
@@ -172,7 +177,7 @@ def _draw_modes(
     axes.scatter(x[:, 0], x[:, 1], s=size, zorder=2, **_dots(style))
     distance = np.linalg.norm(x[:, None] - centres[None], axis=2)
     hit = (distance <= 3 * sigma).any(axis=0)
-    for found, colour in ((True, "#444444"), (False, _MISSED)):
+    for found, colour in ((True, "#444444"), (False, MISSED)):
         chosen = centres[hit == found]
         diameter = np.full(len(chosen), 6 * sigma)
         rings = EllipseCollection(
@@ -189,7 +194,7 @@ def _draw_modes(
         )
         axes.add_collection(rings)
     gone = centres[~hit]
-    axes.scatter(gone[:, 0], gone[:, 1], marker="x", s=80, color=_MISSED, linewidths=1.4, zorder=4)
+    axes.scatter(gone[:, 0], gone[:, 1], marker="x", s=80, color=MISSED, linewidths=1.4, zorder=4)
     return len(gone)
 
 

@@ -13,7 +13,7 @@ from benchbench.api.errors import BenchError
 from benchbench.api.names import file_name, short_label, slug
 from benchbench.report.canvas import save
 from benchbench.report.coverage import class_panels, class_shares, mode_panels
-from benchbench.report.figures import comparison, mode_scatter, sample_grid
+from benchbench.report.figures import SCATTER, comparison, mode_scatter, sample_grid
 from benchbench.report.readings import Readings, many_labels
 from benchbench.report.rows import label_of
 from benchbench.report.signals import signal_comparison, signal_figure, signal_range
@@ -30,7 +30,6 @@ __all__ = ["Pictures"]
 
 NOT_MODELS = (REFERENCE_MODEL, CONTROL_MODEL)
 GRID = 100
-SCATTER = 2_500
 
 
 class Pictures:

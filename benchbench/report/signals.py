@@ -16,15 +16,14 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from benchbench.report.canvas import blank, box, plain, publish
-from benchbench.report.styles import REAL, Style
+from benchbench.report.canvas import blank, box, side_by_side
+from benchbench.report.styles import REAL, REAL_LABEL, Style
 
 __all__ = ["signal_comparison", "signal_figure", "signal_range"]
 
 SIDE = 4
 """Windows to a line of the grid."""
 _WIDE, _HIGH, _GAP = 72, 52, 0.12
-_HEAD, _MARGIN = 34, 10
 _FADED = (1.0, 0.6, 0.4)
 """Opacity of the first, second and later channels."""
 
@@ -65,24 +64,15 @@ def signal_comparison(
     styles: Mapping[str, Style] | None = None,
 ) -> None:
     """Held-out signals and those of every row, a panel each on one scale: PNG, SVG and PDF."""
-    panels = {"real (held out)": real, **samples}
-    count = SIDE * SIDE
+    panels = {REAL_LABEL: real, **samples}
     span = signal_range(real)
-    width, height = SIDE * _WIDE, SIDE * _HIGH
-    columns = min(len(panels), 4)
-    line = height + 34
-    full = (_HEAD if title else 0) + math.ceil(len(panels) / columns) * line
-    figure = blank(columns * (width + 2 * _MARGIN), full)
-    for place, (label, array) in enumerate(panels.items()):
-        left = (place % columns) * (width + 2 * _MARGIN) + _MARGIN
-        top = (_HEAD if title else 0) + (place // columns) * line + 26
-        axes = box(figure, left, top, width, height)
+
+    def draw(axes: Axes, label: str, array: ArrayLike) -> tuple[str, Style]:
         style = (styles or {}).get(label, REAL)
-        _draw(axes, _signals(array)[:count], span, style, SIDE)
-        axes.set_title(plain(label), fontsize=min(10, 420 / len(label)), color=style.colour)
-    if title:
-        figure.text(0.5, 1 - 12 / full, plain(title), ha="center", va="top", fontsize=13)
-    publish(figure, path)
+        _draw(axes, _signals(array)[: SIDE * SIDE], span, style, SIDE)
+        return label, style
+
+    side_by_side(panels, path, title, (SIDE * _WIDE, SIDE * _HIGH), (20, 34), draw)
 
 
 def _draw(

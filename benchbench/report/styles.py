@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["COLOURS", "REAL", "Style", "model_styles"]
+__all__ = ["COLOURS", "MISSED", "REAL", "REAL_LABEL", "REAL_MUTED", "Style", "model_styles"]
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F5F00")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
@@ -24,6 +24,11 @@ class Style:
 
 
 REAL = Style("#000000", "o")
+REAL_MUTED = Style("#808080", "o")
+"""Held-out data where black would not be seen: on dark ground, or under black lines."""
+REAL_LABEL = "real (held out)"
+MISSED = "#C00000"
+"""Modes and classes without a sample."""
 
 
 def model_styles(labels: Iterable[str]) -> dict[str, Style]:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from benchbench.api import Assets, DatasetSpec, UsageError
-from benchbench.api.data import Dataset, Split
+from benchbench.api.data import Dataset, Split, SplitName
 from benchbench.registry import Registry, resolve
 from benchbench.testing.outcomes import Breach, NotApplicable
 from benchbench.testing.states import moved_by
@@ -17,7 +17,7 @@ __all__ = ["SECONDS", "SPLITS", "DatasetSubject"]
 
 SECONDS = 300.0
 """How long a data set may take to load: each process of a run does it."""
-SPLITS = ("train", "validation", "test")
+SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 
 
 class DatasetSubject:
@@ -78,8 +78,7 @@ class DatasetSubject:
 
     def splits(self) -> dict[str, Split]:
         """The three splits by name."""
-        data = self.dataset
-        return {"train": data.train, "validation": data.validation, "test": data.test}
+        return {name: self.dataset.split(name) for name in SPLITS}
 
     def _load(self) -> Dataset:
         return resolve(self.spec.implementation, self.owner or self.spec.name)(

@@ -8,7 +8,7 @@ import yaml
 
 from benchbench.claims.schema import load_claims
 from benchbench.runner.config_files import embedded_files
-from benchbench.runner.suite import Suite, embedded_suites
+from benchbench.runner.suite import embedded_suites
 from benchbench.store.scores import IDENTITY, SCORE_COLUMNS
 from generate.text import code, plain, sentence, table
 
@@ -35,11 +35,6 @@ def claim_files() -> str:
         budget = code(file.budget)
         rows.append((code(name), str(len(file.claims)), budget, plain(file.summary)))
     return table(["file", "claims", "budget", "what it asks"], rows)
-
-
-def suite_defaults() -> str:
-    """The keys of a suite file with their defaults."""
-    return "\n".join(f"{name}: {field.default}" for name, field in Suite.model_fields.items())
 
 
 def score_columns(number: str) -> str:

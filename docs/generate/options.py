@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from benchbench.api import Config
@@ -14,6 +15,7 @@ __all__ = ["option_rows", "option_table", "options", "registry"]
 OWNER = "benchbench"
 
 
+@cache
 def registry() -> Registry:
     """What this distribution brings; other installed plugins are none of the site's business."""
     found = Registry.load()

@@ -78,15 +78,12 @@ def _counted(verdicts: Sequence[str]) -> str:
 
 def _view(rows: Sequence[Mapping[str, str]], run: str, charts: Charts) -> ClaimView:
     whole = next((row for row in rows if not row.get("dataset")), rows[0])
-    effects = [e for row in rows if (e := _effect_of(row)) is not None and e.drawable]
+    known = [(row, e) for row in rows if (e := _effect_of(row)) is not None]
+    effects = [e for _, e in known if e.drawable]
     verdict, name = whole.get("verdict", ""), whole.get("id", "")
     figure = None
     if effects:
-        said = "; ".join(
-            f"{e.dataset}: {_said(row)}, {e.verdict}"
-            for row in rows
-            if (e := _effect_of(row)) is not None
-        )
+        said = "; ".join(f"{e.dataset}: {_said(row)}, {e.verdict}" for row, e in known)
         label = f"Effect of {name} with its interval. {said}"
         figure = charts.picture(claim_figure(effects, _WIDTH), "", label)
     return ClaimView(

@@ -20,7 +20,7 @@ from benchbench.api.data import Dataset, GaussianModes
 from benchbench.api.errors import BenchError
 from benchbench.api.names import short_label
 from benchbench.report.coverage import class_bars, class_shares, mode_maps, shares_top
-from benchbench.report.figures import mode_figure, scatter_figure
+from benchbench.report.figures import SCATTER, mode_figure, scatter_figure
 from benchbench.report.page.charts import Charts, Picture
 from benchbench.report.page.images import PAIRS, grid_image, nearest_training
 from benchbench.report.page.sources import Result
@@ -28,7 +28,7 @@ from benchbench.report.readings import Readings, many_labels
 from benchbench.report.rows import label_of
 from benchbench.report.signals import SIDE as SIGNAL_SIDE
 from benchbench.report.signals import signal_figure, signal_range
-from benchbench.report.styles import Style
+from benchbench.report.styles import REAL_MUTED, Style
 from benchbench.report.tree import RowKey, Section
 from benchbench.runner.plan import Cell
 from benchbench.store.samples import read_samples
@@ -42,9 +42,6 @@ LARGE, LARGE_SIDE = 48, 4
 """Images of more pixels a side than this are shown in smaller grids."""
 LEVELS = 3_000_000
 """Pixel levels of all images of a page, about: a level takes up to 4/3 bytes in it."""
-SCATTER = 2_500
-_HELD_OUT = Style("#808080", "o")
-"""Held-out data, to be seen on light and on dark ground."""
 MAX_LISTED = 60
 
 
@@ -176,7 +173,7 @@ class Gallery:
     def _signals(
         self, found: _Found, side: int, span: tuple[float, float], dataset: Dataset | None
     ) -> Shot:
-        style = self._look(found) or _HELD_OUT
+        style = self._look(found) or REAL_MUTED
         shown = found.raw[: side**2]
         drawn = self.charts.svg(
             signal_figure(shown, span, style, columns=side), f"{len(shown)} signals: {found.of}"
@@ -191,7 +188,7 @@ class Gallery:
 
     def _points(self, found: _Found, first: Tensor) -> Shot:
         """Points whose modes are not known, in the frame of the first row."""
-        style = self._look(found) or _HELD_OUT
+        style = self._look(found) or REAL_MUTED
         shown = found.raw[:SCATTER]
         figure = scatter_figure(shown, first[:SCATTER], style)
         return Shot(
@@ -210,7 +207,7 @@ class Gallery:
         if not isinstance(modes, GaussianModes) or modes.centres.shape[1] != 2:
             return
         for f in found:
-            style = self._style(f.row) or _HELD_OUT
+            style = self._style(f.row) or REAL_MUTED
             figure, said = mode_figure(f.raw[:SCATTER], modes.centres, modes.sigma, style)
             label = f"Samples of {f.label} over the true modes: {said}"
             yield self.charts.picture(figure, f.label, label, said)
@@ -221,7 +218,7 @@ class Gallery:
         top, several = shares_top(rows), len({r.budget for r in rows if r.budget}) > 1
         for row in rows:
             name = f"{row.row}, {row.budget}" if several and row.budget else row.row
-            figure = class_bars(row.shares, row.true, self._style(row.row) or _HELD_OUT, top)
+            figure = class_bars(row.shares, row.true, self._style(row.row) or REAL_MUTED, top)
             listed = ", ".join(f"{k}: {share:.1f} %" for k, share in enumerate(row.shares))
             text = f"Share of each class, {name}: {listed}"
             yield self.charts.picture(figure, name, text, f"{row.said}. Lines: test split.")

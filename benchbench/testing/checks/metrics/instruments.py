@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from statistics import fmean
 
 from benchbench.api import CONTROL_DRAWS, NotAvailable, ScoreSpec
 from benchbench.testing.metric_cases import MetricCase
@@ -31,8 +32,8 @@ def direction(subject: MetricSubject) -> None:
         for score in directed:
             if score.name not in real:
                 continue
-            good = _mean(real[score.name])
-            bad = [_mean(found[score.name]) for found in faulty if score.name in found]
+            good = fmean(real[score.name])
+            bad = [fmean(found[score.name]) for found in faulty if score.name in found]
             sign = 1 if score.direction == "max" else -1
             ensure(
                 not bad or any(sign * good > sign * value for value in bad),
@@ -90,7 +91,3 @@ def _draws(subject: MetricSubject, case: MetricCase, control: str) -> Draws:
     except NotAvailable:
         return {}
     return dict(values)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
