@@ -32,6 +32,7 @@ __all__ = ["tune"]
               show_default=True, help="How options are drawn.")  # fmt: skip
 @click.option("--finals", type=click.IntRange(0, 1000), default=0, show_default=True,
               help="Seeds on which the best trial and the defaults train once more.")  # fmt: skip
+@click.option("--finals-budget", help="For each of these trainings (default: --budget).")
 @click.option("--space", help="Folder with MODEL.yaml files (default: those of the bench).")
 @click.option("--seed", type=int, default=1000, show_default=True,
               help="Trial k trains with this seed + k; from 1000 up.")  # fmt: skip
@@ -75,7 +76,7 @@ def tune(**options: Any) -> int:
             name: options[name]
             for name in (
                 *("trials", "budget", "objective", "sampler", "seed", "device", "threads"),
-                "finals",
+                *("finals", "finals_budget"),
             )
         },
     )
@@ -114,7 +115,7 @@ def _execute(search: Search, options: dict[str, Any]) -> int:
 def _line(job: Job, result: Result) -> str:
     head = f"{short_label(job.dataset)} {job.model} trial {job.trial}"
     if job.final:
-        head += f" once more, seed {job.seed}"
+        head += f" once more, {job.budget}, seed {job.seed}"
     told = f"{job.objective} {result.score:.5g}" if result.score is not None else result.reason
     return f"{head}  {result.status}  {told}  ({result.seconds:.0f} s)  {json.dumps(job.options)}"
 
@@ -147,7 +148,7 @@ def _finals(search: Search, history: History, target: Target, best: str) -> str:
     """The mean over the finals' seeds of the best trial's options and of the defaults."""
     told = []
     for name, trial in ((f"trial {best}", int(best)), ("defaults", 0)):
-        scores = list(history.final_scores(target.dataset, target.model, trial).values())
+        scores = list(search.final_scores(history, target, trial).values())
         mean = f"{sum(scores) / len(scores):.5g}" if scores else "without a score"
         told.append(f"{name} {mean} (n = {len(scores)})")
     return ", ".join(told)

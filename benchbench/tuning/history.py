@@ -91,13 +91,13 @@ class History:
         rows = [r for r in self.rows if (r["dataset"], r["model"]) == (dataset, model)]
         return sorted(rows, key=lambda row: int(row["trial"]))
 
-    def final_scores(self, dataset: str, model: str, trial: int) -> dict[int, float]:
-        """The scores of a trial's options in the finals, by seed; without the failed ones."""
+    def final_scores(self, dataset: str, model: str, trial: int, budget: str) -> dict[int, float]:
+        """The scores of a trial's options in finals of a budget, by seed, without the failed ones."""
         rows = (r for r in self.finals if (r["dataset"], r["model"]) == (dataset, model))
         return {
             int(r["seed"]): float(r["score"])
             for r in rows
-            if int(r["trial"]) == trial and r["score"]
+            if int(r["trial"]) == trial and r["budget"] == budget and r["score"]
         }
 
 

@@ -2,7 +2,8 @@
 
 The best of many trials owes part of its score to luck. So a search may have finals: the defaults
 and the best trial train again on seeds that neither has seen, the same ones for both, and the
-options with the better mean are chosen. A tie, or finals that failed, leave the defaults.
+options with the better mean are chosen. A tie, or finals that failed, leave the defaults. Finals
+may have another budget than the trials: that of the runs the options are meant for.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class Search:
     """The same number of trials and the same budget a trial for every target.
 
     Trial k has seed `seed` + k, whatever the model. finals: seeds of the finals, 0 for none.
+    finals_budget: of each of them.
     """
 
     targets: tuple[Target, ...]
@@ -55,6 +57,7 @@ class Search:
     device: str
     threads: int
     plugins: tuple[str, ...]
+    finals_budget: str
     skipped: tuple[str, ...] = ()
     finals: int = 0
 
@@ -85,13 +88,14 @@ class Search:
         best, rows = self.best(history, target), history.of(target.dataset, target.model)
         if best is None or not self.finals or best["trial"] == "0":
             return best
-        first, other = (
-            history.final_scores(target.dataset, target.model, int(trial))
-            for trial in (0, best["trial"])
-        )
+        first, other = (self.final_scores(history, target, int(t)) for t in (0, best["trial"]))
         if not other or (first and self._loss(_mean(first)) <= self._loss(_mean(other))):
             return next(row for row in rows if row["trial"] == "0")
         return best
+
+    def final_scores(self, history: History, target: Target, trial: int) -> dict[int, float]:
+        """The scores of a trial's options in the finals of this budget, by seed."""
+        return history.final_scores(target.dataset, target.model, trial, self.finals_budget)
 
     def _loss(self, score: float) -> float:
         return -score if self.maximise else score
@@ -124,7 +128,11 @@ class Search:
             yield self._job(target, trial, options, self.seed + trial, assets)
 
     def _final_jobs(self, history: History, assets: Assets) -> Iterator[Job]:
-        done = {(r["dataset"], r["model"], int(r["trial"]), int(r["seed"])) for r in history.finals}
+        done = {
+            (r["dataset"], r["model"], int(r["trial"]), int(r["seed"]))
+            for r in history.finals
+            if r["budget"] == self.finals_budget
+        }
         for seed in range(self.seed + FINAL_SEEDS, self.seed + FINAL_SEEDS + self.finals):
             for target in self.targets:
                 best = self.best(history, target)
@@ -135,7 +143,7 @@ class Search:
                     if (target.dataset, target.model, trial, seed) not in done:
                         options = json.loads(row["options"])
                         job = self._job(target, trial, options, seed, assets)
-                        yield replace(job, final=True)
+                        yield replace(job, final=True, budget=self.finals_budget)
 
     def _job(
         self, target: Target, trial: int, options: dict[str, Any], seed: int, assets: Assets
@@ -173,11 +181,15 @@ def check_search(
     threads: int,
     spaces: Path,
     finals: int = 0,
+    finals_budget: str | None = None,
 ) -> Search:
     """Check every name and option; raises UsageError; loads no torch.
 
     A model that doesn't serve a data set's kind is left out there and named in `skipped`.
+    finals_budget: None for `budget`.
     """
+    if finals_budget is not None and not finals:
+        raise UsageError(f"--finals-budget {finals_budget} needs --finals K with K from 1 up")
     if seed < FIRST_SEED:
         raise UsageError(
             f"--seed is {seed}; trials need seeds from {FIRST_SEED} up, because reported runs use "
@@ -191,6 +203,7 @@ def check_search(
         targets=tuple(targets),
         trials=trials,
         budget=str(Budget.parse(budget)),
+        finals_budget=str(Budget.parse(finals_budget or budget)),
         objective=objective,
         maximise=score.direction == "max",
         sampler=sampler,

@@ -65,6 +65,8 @@ def test_two_trials_then_nothing_left(capsys: pytest.CaptureFixture[str], tmp_pa
         (["--seed", "0"], "seeds from 1000 up"),
         (["--space", "nowhere"], "--space 'nowhere' is not a folder"),
         (["--trials", "0"], "--trials"),
+        (["--finals-budget", "2e12flop"], "--finals-budget 2e12flop needs --finals"),
+        (["--finals", "1", "--finals-budget", "7"], "not a number with a unit"),
     ],
 )
 def test_a_slip_is_one_line(

@@ -110,6 +110,17 @@ def test_the_finals_decide_whether_the_best_trial_beats_the_defaults(
         assert row["trial"] == chosen
 
 
+def test_finals_of_another_budget_decide_for_themselves(tmp_path: Path) -> None:
+    short, long = search(finals=1), search(finals=1, finals_budget="20step")
+    history = History.open(tmp_path, short.settings())
+    list(short.run(history, Assets(), final_scores(0.4)))
+    jobs = [job for job, _ in long.run(history, Assets(), final_scores(0.6))]
+    assert [(job.final, job.budget) for job in jobs] == [(True, "20step")] * 4
+    for target in short.targets:
+        found = [(s.chosen(history, target) or {})["trial"] for s in (short, long)]
+        assert found == ["2", "0"]
+
+
 def test_finals_that_failed_leave_the_defaults(tmp_path: Path) -> None:
     def run(jobs: Iterable[Job]) -> Iterator[tuple[Job, Result]]:
         for job in jobs:
