@@ -92,7 +92,7 @@ class History:
         return sorted(rows, key=lambda row: int(row["trial"]))
 
     def final_scores(self, dataset: str, model: str, trial: int, budget: str) -> dict[int, float]:
-        """The scores of a trial's options in finals of a budget, by seed, without the failed ones."""
+        """Scores of a trial's options in finals of a budget, by seed, without the failed ones."""
         rows = (r for r in self.finals if (r["dataset"], r["model"]) == (dataset, model))
         return {
             int(r["seed"]): float(r["score"])
