@@ -73,7 +73,8 @@ def test_a_slip_is_one_line(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: list[str], part: str
 ) -> None:
     given = {"--models": "gan", "--datasets": "grid25", "--objective": "mode_kl"}
-    given |= {"--out": str(tmp_path / "out"), **dict([arguments])}
+    given |= zip(arguments[::2], arguments[1::2], strict=True)
+    given["--out"] = str(tmp_path / "out")
     code, told, noted = ran(capsys, *(word for pair in given.items() for word in pair))
     assert code == 2 and told == ""
     assert noted.startswith("error: ") and noted.count("\n") == 1
