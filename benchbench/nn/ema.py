@@ -33,21 +33,27 @@ class EMA(nn.Module, Generic[M]):
         self.module.eval()
         self.decay = decay
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
+        self._steps = 0  # the same on the host, so that no update waits for the device
+        self.register_load_state_dict_post_hook(_read_step)
 
     @torch.no_grad()
     def update(self, source: nn.Module) -> None:
         """Take one step towards the parameters of `source`."""
-        step = int(self.step)
-        weight = 1 - min(self.decay, (1 + step) / (10 + step))
+        weight = 1 - min(self.decay, (1 + self._steps) / (10 + self._steps))
         torch._foreach_lerp_(
             list(self.module.parameters()), [p.detach() for p in source.parameters()], weight
         )
         for mine, theirs in zip(self.module.buffers(), source.buffers(), strict=True):
             mine.copy_(theirs)
-        self.step += 1
+        self._steps += 1
+        self.step.fill_(self._steps)
 
     def train(self, mode: bool = True) -> EMA[M]:
         """The average stays in eval mode."""
         super().train(mode)
         self.module.eval()
         return self
+
+
+def _read_step(average: EMA[nn.Module], _: object) -> None:
+    average._steps = int(average.step)

@@ -57,6 +57,28 @@ def test_ema_is_the_recursion_it_states() -> None:
     assert int(ema.step) == 20
 
 
+def test_ema_goes_on_from_its_state_with_the_weight_of_its_step() -> None:
+    source = nn.Linear(1, 1, bias=False)
+    whole = EMA(source, decay=0.9)
+    first = [fill(source, step, whole) for step in range(9)]
+    again = nn.ModuleDict({"ema": EMA(source, decay=0.9)})
+    again.load_state_dict(nn.ModuleDict({"ema": whole}).state_dict())  # as part of a model, too
+    second = EMA(source, decay=0.9)
+    second.load_state_dict(whole.state_dict())
+    averages = [whole, second, again["ema"]]
+    assert len({fill(source, 9, average) for average in averages}) == 1
+    assert whole.module.weight.item() != first[-1]
+
+
+def fill(source: nn.Linear, value: float, average: nn.Module) -> float:
+    """The average after a step towards a source that holds the value."""
+    with torch.no_grad():
+        source.weight.fill_(value)
+    assert isinstance(average, EMA)
+    average.update(source)
+    return float(average.module.weight)
+
+
 def test_ema_copies_buffers_and_stays_in_eval_mode() -> None:
     source = nn.BatchNorm1d(2)
     ema = EMA(source, decay=0.9)
