@@ -16,10 +16,8 @@ import os
 os.environ.update({f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")})
 
 import argparse
-import csv
 import importlib.metadata
 import importlib.util
-import platform
 import statistics
 import subprocess
 import sys
@@ -29,8 +27,7 @@ from typing import Any
 
 import torch
 from benchmark_cases import CASES, PACKAGES, Case, Values
-
-from benchbench.runner.device import processor_name
+from tables import circumstances, write_tables
 
 __all__ = ["check_agreement", "main"]
 
@@ -127,29 +124,19 @@ def rows_of(case: Case, rounds: int, small: bool) -> list[dict[str, Any]]:
 
 def write_table(rows: list[dict[str, Any]], folder: Path, rounds: int) -> None:
     """benchmarks.csv and benchmarks.md, with the machine and the versions."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "benchmarks.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
     versions = [f"{name} {importlib.metadata.version(name)}" for name in _distributions()]
-    lines = [
-        "# Our measures beside other libraries'",
-        "",
-        f"Made by `python tests/benchmarks/run_benchmarks.py`; {processor_name()}, one thread, "
-        f"medians of {rounds} rounds; load average {os.getloadavg()[0]:.1f} at the end. "
-        "`times_faster`: the peer's time over ours; `peak_mib`: beyond the inputs; "
-        "`memory_share`: our peak over the peer's.",
-        "",
-        f"Python {platform.python_version()}, {', '.join(versions)}.",
-        "",
-        "| " + " | ".join(COLUMNS) + " |",
-        "| " + " | ".join(":--" if c in COLUMNS[:2] else "--:" for c in COLUMNS) + " |",
-    ]
-    for row in rows:
-        cells = ["" if row.get(c) is None else str(row[c]) for c in COLUMNS]
-        lines.append("| " + " | ".join(cells) + " |")
-    (folder / "benchmarks.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_tables(
+        rows,
+        COLUMNS,
+        folder / "benchmarks",
+        title="Our measures beside other libraries'",
+        notes=[
+            f"Made by `python tests/benchmarks/run_benchmarks.py`; {circumstances()}, one thread, "
+            f"medians of {rounds} rounds. `times_faster`: the peer's time over ours; `peak_mib`: "
+            "beyond the inputs; `memory_share`: our peak over the peer's.",
+            f"{', '.join(versions)}.",
+        ],
+    )
 
 
 def _distributions() -> list[str]:

@@ -1,7 +1,7 @@
 """What the harness costs: training through it and a bare loop, sampling through an evaluation and
 a bare call, over the same network and the same data.
 
-    python tests/benchmarks/test_harness_speed.py [--rounds 5] [--steps 400]
+    python tests/benchmarks/test_harness_speed.py [--rounds 5] [--steps 400] [--out FOLDER]
 
 The bare loop hands the same batches to the same `fit` and does nothing else: no budget, no count of
 FLOPs, no log. Both end in the same bits, which is what the tests here check; times are taken by the
@@ -26,10 +26,12 @@ import contextlib
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tables import circumstances, write_tables
 from torch import Tensor, nn
 
 from benchbench.api import Assets, Budget
@@ -48,6 +50,7 @@ COUNTED, PERIOD = 64, 4096
 """Steps of a counted block, and from the start of one to that of the next."""
 TRAINING_STEPS = 10_000
 """Of the training whose speed is stated."""
+SAMPLES = 10_000
 
 
 class BareTraining(Training):
@@ -255,13 +258,35 @@ def test_sampling_speed(benchmark: Any, grid25: Dataset) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=400, help="timed of each model; from 100 up")
+    parser.add_argument("--out", type=Path, default=Path("results/benchmarks"), help="folder")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    dataset = Registry.load().load_dataset("grid25", Assets())
-    for name in MODELS:
-        print(name, "training", training_speed(name, dataset, given.steps, given.rounds))
-        print(name, "sampling", sampling_speed(name, dataset, 10_000, given.rounds), flush=True)
+    rows: list[dict[str, Any]] = []
+    for data in ("grid25", "stacked-digits"):
+        dataset = Registry.load().load_dataset(data, Assets())
+        for name in MODELS:
+            trained = training_speed(name, dataset, given.steps, given.rounds)
+            sampled = sampling_speed(name, dataset, SAMPLES, given.rounds)
+            figures = {f"training_{k}": v for k, v in trained.items()}
+            figures |= {f"sampling_{k}": v for k, v in sampled.items()}
+            rows.append(
+                {"dataset": data, "model": name} | {k: f"{v:.4g}" for k, v in figures.items()}
+            )
+            print(rows[-1], flush=True)
+    write_tables(
+        rows,
+        tuple(rows[0]),
+        given.out / "harness",
+        title="What the harness costs",
+        notes=[
+            f"Made by `python tests/benchmarks/test_harness_speed.py`; {circumstances()}, one "
+            f"thread, medians of {given.rounds} rounds. `speed`: of training or sampling through "
+            "the harness, 1 being that of the bare loop or call; how it is taken stands at the top "
+            f"of the script. {TRAINING_STEPS:,} steps, {SAMPLES:,} samples.",
+        ],
+    )
+    print(f"wrote {given.out}/harness.md and harness.csv")
 
 
 if __name__ == "__main__":
