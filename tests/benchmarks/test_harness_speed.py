@@ -194,7 +194,7 @@ def training_speed(name: str, dataset: Dataset, steps: int, rounds: int) -> dict
     total = sum(len(times) for phase in training.seconds.values() for times in phase)
     plain, counted = (
         sum(
-            statistics.median(phase[which][2:]) * sum(map(len, phase)) / total
+            statistics.median(phase[which][2:] or phase[which]) * sum(map(len, phase)) / total
             for phase in training.seconds.values()
         )
         for which in (0, 1)
@@ -258,7 +258,7 @@ def test_sampling_speed(benchmark: Any, grid25: Dataset) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=400, help="timed of each model; from 100 up")
+    parser.add_argument("--steps", type=int, default=400, help="timed of each model")
     parser.add_argument("--out", type=Path, default=Path("results/benchmarks"), help="folder")
     given = parser.parse_args()
     torch.set_num_threads(1)
