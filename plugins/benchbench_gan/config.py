@@ -173,22 +173,24 @@ class Settings:
     ema_decay: float
 
 
-# One configuration for all points, one for images and signals; chosen on grid25 and on
-# stacked-digits by mode coverage and fidelity, with seeds that no reported score uses; the last
-# comparison is results/tuning/gan-points-digits.csv.
+# One configuration for all points, one for images and signals. Points: trial 4 of sixteen on
+# grid25, rounded, and better there than the earlier defaults on three further seeds at the budget of
+# the default suite (results/tuning/equal.md). The others: chosen on stacked-digits by mode coverage
+# and fidelity (results/tuning/gan-points-digits.csv), and left by sixteen trials as they were. No
+# reported score uses a seed of either.
 _POINTS: dict[str, Any] = {
-    "gamma": 0.1,
-    "gamma_decay": 0.01,
-    "penalty_period": 4,
+    "gamma": 0.21,
+    "gamma_decay": 0.006,
+    "penalty_period": 2,
     "generator_width": 128,
     "generator_depth": 4,
     "critic_width": 128,
     "critic_depth": 2,
     "fourier": 64,
     "latent_fourier": 32,
-    "batch_size": 128,
-    "lr_generator": 1.5e-3,
-    "lr_critic": 1.5e-3,
+    "batch_size": 96,
+    "lr_generator": 8.5e-4,
+    "lr_critic": 1.1e-3,
     "ema_decay": 0.998,
 }
 _OTHERS: dict[str, Any] = {

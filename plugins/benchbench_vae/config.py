@@ -124,8 +124,11 @@ class Settings:
     warmup: float
 
 
-# One configuration for all points, one for images and signals; chosen on grid25 and on
-# stacked-digits by validation ELBO and mode coverage, with seeds that no reported score uses.
+# One configuration for all points, one for images and signals, with seeds that no reported score
+# uses. Points: chosen on grid25 by validation ELBO and mode coverage, and left by sixteen trials as
+# they were. The others: trial 15 of sixteen on stacked-digits, rounded, and better there than the
+# earlier defaults on three further seeds at the budget of the default suite
+# (results/tuning/equal.md).
 _POINTS: dict[str, Any] = {
     "width": 96,
     "encoder_depth": 2,
@@ -146,11 +149,11 @@ _OTHERS: dict[str, Any] = {
     "fourier": 0,
     "latent_fourier": 0,
     "anchors": 0,
-    "batch_size": 128,
-    "lr": 2e-3,
-    "weight_decay": 0.5,
+    "batch_size": 64,
+    "lr": 3.8e-3,
+    "weight_decay": 0.022,
     "input_noise": 0.25,
-    "warmup": 0.2,
+    "warmup": 0.4,
 }
 
 
