@@ -173,11 +173,11 @@ class Settings:
     ema_decay: float
 
 
-# One configuration for all points, one for images and signals. Points: trial 4 of sixteen on
-# grid25, rounded, and better there than the earlier defaults on three further seeds at the budget of
-# the default suite (results/tuning/equal.md). The others: chosen on stacked-digits by mode coverage
-# and fidelity (results/tuning/gan-points-digits.csv), and left by sixteen trials as they were. No
-# reported score uses a seed of either.
+# One configuration for all points, one for images and signals; no reported score uses a seed that
+# chose them. Points: trial 4 of sixteen on grid25, rounded, and better there than the earlier
+# defaults on three further seeds at the budget of the default suite (results/tuning/equal.md). The
+# others: chosen on stacked-digits by mode coverage and fidelity, and left as they were by sixteen
+# trials (results/tuning/gan-points-digits.csv).
 _POINTS: dict[str, Any] = {
     "gamma": 0.21,
     "gamma_decay": 0.006,
