@@ -241,22 +241,49 @@ def _candidates(x: Cloud, y: Cloud, count: int, own: Tensor | None) -> tuple[Ten
     """
     values = x.slack.new_full((len(x), count), torch.inf)
     which = torch.zeros(len(x), count, dtype=torch.int64, device=values.device)
-
-    def take(rows: slice, first: int, tile: Tensor) -> None:
-        new, column = _smallest(tile, min(count, tile.shape[1]))
-        both = torch.cat([values[rows], new], dim=1)
-        index = torch.cat([which[rows], column + first], dim=1)
-        values[rows], order = both.topk(count, dim=1, largest=False)
-        which[rows] = index.gather(1, order)
-
     upper = x is y and x.rows.shape[1] >= MANY_FEATURES
     for rows, columns, tile in tiles(x, y, upper=upper):
         if own is not None:
             _leave_out(tile, own[rows], columns.start)
-        take(rows, columns.start, tile)
+        _take(values[rows], which[rows], tile, columns.start)
         if upper and rows.start < columns.start:
-            take(columns, rows.start, tile.T.contiguous())
+            _take(values[columns], which[columns], tile.T, rows.start)
     return values, which
+
+
+def _take(values: Tensor, which: Tensor, tile: Tensor, first: int) -> None:
+    """Merge a tile (r, c) into the least values found so far, in place: (r, count) each.
+
+    first: the row of y that is the tile's first column. Once there are `count` values, only what is
+    not above the last of them is looked at.
+    """
+    count = values.shape[1]
+    if not bool(values[:, -1].isfinite().all()):
+        new, column = _smallest(tile.contiguous(), min(count, tile.shape[1]))
+        touched: Tensor | slice = slice(None)
+    else:
+        row, place = at_most(tile, values[:, -1])
+        if not len(row):
+            return
+        touched, row = row.unique(return_inverse=True)
+        new, column = _padded(row, place, tile[touched[row], place])
+    both = torch.cat([values[touched], new], dim=1)
+    index = torch.cat([which[touched], column + first], dim=1)
+    values[touched], order = both.topk(count, dim=1, largest=False)
+    which[touched] = index.gather(1, order)
+
+
+def _padded(row: Tensor, column: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    """Entries (p,) as rows (r, w), w the most that a row has: values, infinite where there is none,
+    and columns."""
+    order = row.argsort(stable=True)
+    counts = row.bincount()
+    slot = torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts)[row[order]]
+    values = value.new_full((len(counts), int(counts.max())), torch.inf)
+    columns = torch.zeros_like(values, dtype=torch.int64)
+    values[row[order], slot] = value[order]
+    columns[row[order], slot] = column[order]
+    return values, columns
 
 
 def _leave_out(tile: Tensor, own: Tensor, first: int) -> None:
