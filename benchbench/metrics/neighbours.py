@@ -40,7 +40,7 @@ FEW_FEATURES = 32
 """Up to here a product in float64 costs less than what else is done to a tile."""
 MANY_FEATURES = 256
 """From here on half of a symmetric product is worth saving."""
-SPARE = 3
+SPARE = 6
 """Candidates beyond the k-th neighbour that are looked at exactly."""
 GROUP = 16
 """Columns whose smallest value is taken first."""
@@ -84,7 +84,7 @@ class Cloud:
         c = (f + 16) * torch.finfo(frame.dtype).eps
         for start in range(0, n, PART):
             rows = slice(start, min(n, start + PART))
-            part = (x[rows].double() - frame.centre) / frame.scale
+            part = x[rows].to(torch.float64, copy=True).sub_(frame.centre).div_(frame.scale)
             norm = part.square().sum(dim=1)
             work[rows, :f] = part
             work[rows, f] = norm * (1 - c)
@@ -128,10 +128,12 @@ def _longest(x: Tensor, centre: Tensor) -> float:
 def tiles(x: Cloud, y: Cloud, *, upper: bool = False) -> Iterator[tuple[slice, slice, Tensor]]:
     """Lower bounds of squared distances, as (rows of x, rows of y, (r, c) in the frame's units).
 
-    upper: of x = y, only the tiles on and above the diagonal; they are square.
+    upper: of x = y, only the tiles on and above the diagonal; they are square. A tile's memory is
+    that of the next one.
     """
     f = x.rows.shape[1]
     width = ROWS if upper or f >= MANY_FEATURES else COLUMNS
+    room = x.work.new_empty(ROWS * width)
     for left in range(0, len(y), width):
         columns = slice(left, min(len(y), left + width))
         other = y.work[columns].clone()
@@ -139,7 +141,9 @@ def tiles(x: Cloud, y: Cloud, *, upper: bool = False) -> Iterator[tuple[slice, s
         other[:, f:] = y.work[columns, f:].flip(1)
         for top in range(0, columns.stop if upper else len(x), ROWS):
             rows = slice(top, min(len(x), top + ROWS))
-            yield rows, columns, x.work[rows] @ other.T
+            mine = x.work[rows]
+            tile = room[: len(mine) * len(other)].view(len(mine), len(other))
+            yield rows, columns, torch.mm(mine, other.T, out=tile)
 
 
 def at_most(tile: Tensor, limit: Tensor) -> tuple[Tensor, Tensor]:
@@ -192,11 +196,17 @@ def neighbour_distances(x: Cloud, ks: tuple[int, ...]) -> Tensor:
         last.fill_(torch.inf)
     found = {k: _kth(x, k, lower, which) for k in sorted(set(ks))}
     proven = (found[max(ks)] <= last) | (found[max(ks)] == 0)
-    for part in (~proven).nonzero()[:, 0].split(PART):
+    for part in _parts(~proven):
         found_again, _ = _searched(x.rows[part], x.rows, max(ks), part)
         for k, squared in found.items():
             squared[part] = found_again[:, k - 1]
     return torch.stack([found[k] for k in ks], dim=1)
+
+
+def _parts(where: Tensor) -> Iterator[Tensor]:
+    """The rows (n,) at which it is true, `PART` at a time; nothing where there is none."""
+    rows = where.nonzero()[:, 0]
+    yield from rows.split(PART) if len(rows) else ()
 
 
 def _kth(x: Cloud, k: int, lower: Tensor, which: Tensor) -> Tensor:
@@ -227,7 +237,7 @@ def nearest(x: Cloud, y: Cloud, own: Tensor | None = None) -> tuple[Tensor, Tens
     found = which.gather(1, at[:, None])[:, 0]
     proven = (least <= lower[:, -1].double() * x.frame.scale**2) | (least == 0)
     if count < len(y) - (own is not None):
-        for part in (~proven).nonzero()[:, 0].split(PART):
+        for part in _parts(~proven):
             skipped = None if own is None else own[part]
             distance, index = _searched(x.rows[part], y.rows, 1, skipped)
             least[part], found[part] = distance[:, 0], index[:, 0]
@@ -247,7 +257,7 @@ def _candidates(x: Cloud, y: Cloud, count: int, own: Tensor | None) -> tuple[Ten
             _leave_out(tile, own[rows], columns.start)
         _take(values[rows], which[rows], tile, columns.start)
         if upper and rows.start < columns.start:
-            _take(values[columns], which[columns], tile.T, rows.start)
+            _take(values[columns], which[columns], tile.T.contiguous(), rows.start)
     return values, which
 
 
@@ -259,14 +269,14 @@ def _take(values: Tensor, which: Tensor, tile: Tensor, first: int) -> None:
     """
     count = values.shape[1]
     if not bool(values[:, -1].isfinite().all()):
-        new, column = _smallest(tile.contiguous(), min(count, tile.shape[1]))
-        touched: Tensor | slice = slice(None)
+        new, column = _smallest(tile, min(count, tile.shape[1]))
+        touched = torch.arange(len(tile), device=tile.device)
     else:
         row, place = at_most(tile, values[:, -1])
         if not len(row):
             return
-        touched, row = row.unique(return_inverse=True)
-        new, column = _padded(row, place, tile[touched[row], place])
+        touched, which_touched = row.unique(return_inverse=True)
+        new, column = _padded(which_touched, place, tile[row, place])
     both = torch.cat([values[touched], new], dim=1)
     index = torch.cat([which[touched], column + first], dim=1)
     values[touched], order = both.topk(count, dim=1, largest=False)
