@@ -1,9 +1,10 @@
-# Each command does its own set-up: `make bench`, `make test`, `make docs` (into build/site).
+# Each command does its own set-up: `make bench`, `make test`, `make docs` (into build/site),
+# `make examples` (into build/examples: the wheels in an environment of their own).
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench test lint docs setup clean
+.PHONY: bench test lint docs examples setup clean
 
 bench: $(VENV)/.installed
 	$(BIN)/bench run --models ldm,vae,gan
@@ -19,6 +20,9 @@ lint: $(VENV)/.installed
 
 docs: $(VENV)/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+examples:
+	$(PYTHON) tests/packaging/run_apart.py build/examples
 
 setup: $(VENV)/.installed
 

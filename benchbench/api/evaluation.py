@@ -34,7 +34,11 @@ class Extractor(abc.ABC):
 
     @abc.abstractmethod
     def features(self, x: Tensor) -> Tensor:
-        """Examples in model space (n, *shape) to features (n, f), float32, same device."""
+        """Examples in model space (n, *shape) to features (n, f), float32, same device.
+
+        An example's features depend on it alone, and carry no gradient. Raises NotAvailable with a
+        reason where it can't read examples of that shape.
+        """
 
     def modes(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The label mode of each example, int64 (n,), and the reader's confidence in it, (n,).

@@ -1,4 +1,4 @@
-"""`bench check`: what a model, a data set or a metric promises, checked one line at a time."""
+"""`bench check`: what a model, data set, metric or extractor promises, one line a check."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from benchbench.api import UsageError
 from benchbench.api.errors import unknown
 from benchbench.cli.assets import user_assets
-from benchbench.cli.new import TYPES, WORDS
+from benchbench.cli.new import TYPES, WORDS, with_article
 from benchbench.registry import Registry
 
 if TYPE_CHECKING:
@@ -37,7 +37,10 @@ DOWNLOADING = 86_400.0
     help="Of a model: steps of the training that has to beat a Gaussian (default: 800).",
 )
 @click.option("--data-dir", help="Of a data set: folder with local copies (also: $BENCH_DATA).")
-@click.option("--download", is_flag=True, help="Of a data set: fetch files that are not here.")
+@click.option("--inception-weights", help="Of an extractor: file with Inception's weights.")
+@click.option(
+    "--download", is_flag=True, help="Of a data set or an extractor: fetch what is not here."
+)
 @click.option(
     "--expect",
     "expected",
@@ -51,30 +54,36 @@ def check(
     only: str | None,
     steps: int | None,
     data_dir: str | None,
+    inception_weights: str | None,
     download: bool,
     expected: tuple[str, ...],
 ) -> int:
-    """Check the model, data set or metric NAME against its contract: one line a check.
+    """Check the model, data set, metric or extractor NAME against its contract: one line a check.
 
-    NAME is as typed after --models, --datasets or --metrics, options in brackets included:
-    'ldm[steps=8]'. A model takes about half a minute, the others a few seconds. Exit code 0 where
-    every check passed, was skipped or failed as expected; 1 otherwise.
+    NAME is as typed after --models, --datasets, --metrics or --extractor, options in brackets
+    included: 'ldm[steps=8]'. A model takes about half a minute, the others a few seconds. Exit
+    code 0 where every check passed, was skipped or failed as expected; 1 otherwise.
     """
     type_ = _type_of(name, Registry.load([plugin] if plugin else []), type_)
-    given = {"--steps": ("model", steps), "--data-dir": ("dataset", data_dir)}
-    given["--download"] = ("dataset", download or None)
+    given: dict[str, tuple[tuple[str, ...], Any]] = {
+        "--steps": (("model",), steps),
+        "--data-dir": (("dataset",), data_dir),
+        "--inception-weights": (("extractor",), inception_weights),
+        "--download": (("dataset", "extractor"), download or None),
+    }
     for option, (wanted, value) in given.items():
-        if value is not None and wanted != type_:
-            raise UsageError(f"{option} is for a {WORDS[wanted]}; {name!r} is a {WORDS[type_]}")
+        if value is not None and type_ not in wanted:
+            whom = " or ".join(with_article(each) for each in wanted)
+            raise UsageError(f"{option} is for {whom}; {name!r} is {with_article(type_)}")
     reasons = dict(_reason(text) for text in expected)
     names = [part.strip() for part in (only or "").split(",") if part.strip()]
     if only is not None and not names:
         raise UsageError(f"--only is {only!r}; name at least one check")
-    assets = user_assets(data_dir, download=download)
+    assets = user_assets(data_dir, download=download, inception_weights=inception_weights)
 
     import torch
 
-    from benchbench.testing import dataset_kit, metric_kit, model_kit
+    from benchbench.testing import dataset_kit, extractor_kit, metric_kit, model_kit
 
     torch.set_num_threads(1)  # small networks: more threads only wait for one another
     options: dict[str, Any] = {"plugin": plugin, "expected_failures": reasons}
@@ -85,14 +94,21 @@ def check(
     elif type_ == "dataset":
         if download:
             options["seconds"] = DOWNLOADING
-        kit = dataset_kit(name, assets=assets, **options)
-        if kit.outcome("load").status == "skipped":
-            raise UsageError(kit.outcome("load").reason)
+        kit = _there(dataset_kit(name, assets=assets, **options))
+    elif type_ == "extractor":
+        kit = _there(extractor_kit(name, assets=assets, **options))
     else:
         kit = metric_kit(name, **options)
-    for wanted in names:
-        kit.check(wanted)
+    for check_name in names:
+        kit.check(check_name)
     return _told(name, kit, names)
+
+
+def _there(kit: Kit) -> Kit:
+    """The kit of something whose files are here; raises UsageError where they are not."""
+    if kit.outcome("load").status == "skipped":
+        raise UsageError(kit.outcome("load").reason)
+    return kit
 
 
 def _told(name: str, kit: Kit, names: list[str]) -> int:
@@ -117,6 +133,7 @@ def _type_of(name: str, registry: Registry, type_: str | None) -> str:
         "model": [*registry.models],
         "metric": [*registry.metrics, *scores],
         "dataset": [*registry.datasets],
+        "extractor": [*registry.extractors],
     }
     found = [kind for kind, names in there.items() if head in names]
     if type_ is not None:
@@ -124,17 +141,17 @@ def _type_of(name: str, registry: Registry, type_: str | None) -> str:
             raise unknown(WORDS[type_], head, there[type_])
         return type_
     if len(found) > 1:
-        words = " and a ".join(WORDS[kind] for kind in found)
+        words = " and ".join(with_article(kind) for kind in found)
         choices = " or ".join(f"--type {kind}" for kind in found)
-        raise UsageError(f"{head!r} is a {words}; say which with {choices}")
+        raise UsageError(f"{head!r} is {words}; say which with {choices}")
     if not found and ":" in plain:
         registry.model(plain)  # module:function, or why it is none
         return "model"
     if not found:
         failed = ", ".join(failure.plugin for failure in registry.failures)
         hint = f"Plugins that failed to load: {failed} (see `bench list plugins`)" if failed else ""
-        allowed = [*there["model"], *there["dataset"], *registry.metrics]
-        raise unknown("model, data set or metric", head, allowed, hint)
+        allowed = [*there["model"], *there["dataset"], *registry.metrics, *there["extractor"]]
+        raise unknown("model, data set, metric or extractor", head, allowed, hint)
     return found[0]
 
 

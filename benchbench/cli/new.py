@@ -13,7 +13,7 @@ from benchbench.api import API_VERSION, UsageError
 from benchbench.api.errors import PluginError
 from benchbench.api.names import check_name
 
-__all__ = ["TYPES", "WORDS", "new", "plugin_files"]
+__all__ = ["TYPES", "WORDS", "new", "plugin_files", "with_article"]
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,29 @@ _FORMS = {
         ("data",),
         "load",
     ),
+    "extractor": _Form(
+        "feature extractor",
+        "plugins",
+        "A feature extractor for benchbench: brightness and contrast by place, until you "
+        "replace it.",
+        "bench run --models vae --datasets digits --extractor {name} --metrics fid",
+        ("extractor",),
+        "load",
+    ),
 }
 TYPES = tuple(_FORMS)
-WORDS = {"model": "model", "metric": "metric", "dataset": "data set"}
+WORDS = {"model": "model", "metric": "metric", "dataset": "data set", "extractor": "extractor"}
 """A type in a sentence."""
+
+
+def with_article(type_: str) -> str:
+    """A type in a sentence, as in: a data set.
+
+    >>> with_article("dataset"), with_article("extractor")
+    ('a data set', 'an extractor')
+    """
+    word = WORDS[type_]
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
 
 
 @click.command()
@@ -77,10 +96,11 @@ WORDS = {"model": "model", "metric": "metric", "dataset": "data set"}
 @click.option("--single-file", is_flag=True, help="One file instead of a package.")
 @click.option("--dir", "folder", default=".", help="Where to write it (default: here).")
 def new(name: str, type_: str, single_file: bool, folder: str) -> None:
-    """Write a plugin with the model, metric or data set NAME: a package with its test, or one file.
+    """Write a plugin with the model, metric, data set or extractor NAME: a package, or one file.
 
     It works as it is, ready to be replaced by your own: a model trains by flow matching, a metric
-    is a sliced Wasserstein distance, a data set has points in five known modes.
+    is a sliced Wasserstein distance, a data set has points in five known modes, an extractor
+    reads brightness and contrast. A package has a test with it.
     """
     _check(name, type_)
     if not Path(folder).is_dir():
@@ -180,11 +200,12 @@ def _refuse_taken(name: str, module: str, type_: str) -> None:
         "model": registry.models,
         "metric": registry.metrics,
         "dataset": registry.datasets,
+        "extractor": registry.extractors,
     }
     taken = tables[type_].get(name)
     if taken is not None:
-        what = WORDS[type_]
-        raise UsageError(f"a {what} {name!r} is there already, from {taken.owner}; choose another")
+        what = with_article(type_)
+        raise UsageError(f"{what} {name!r} is there already, from {taken.owner}; choose another")
     if type_ == "model" and name in RESERVED:
         raise UsageError(
             f"{name!r} is a name that the bench keeps for its own rows; choose another"

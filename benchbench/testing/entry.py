@@ -1,5 +1,5 @@
-"""The kit's ways in: for models, data sets and metrics alike a kit, a list of outcomes, or a pytest
-parametrisation."""
+"""The kit's ways in: for models, data sets, metrics and extractors alike a kit, a list of outcomes,
+or a pytest parametrisation."""
 
 from __future__ import annotations
 
@@ -10,12 +10,26 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from benchbench.api import Assets, DatasetSpec, MetricSpec, ModelSpec, UsageError, unknown
+from benchbench.api import (
+    Assets,
+    DatasetSpec,
+    ExtractorSpec,
+    MetricSpec,
+    ModelSpec,
+    UsageError,
+    unknown,
+)
 from benchbench.api.config import describe_invalid
 from benchbench.registry import Registry
 from benchbench.runner.selection import read_options, select_models
-from benchbench.testing.checks import DATASET_CHECKS, METRIC_CHECKS, MODEL_CHECKS
+from benchbench.testing.checks import (
+    DATASET_CHECKS,
+    EXTRACTOR_CHECKS,
+    METRIC_CHECKS,
+    MODEL_CHECKS,
+)
 from benchbench.testing.dataset_subject import SECONDS, DatasetSubject
+from benchbench.testing.extractor_subject import ExtractorSubject
 from benchbench.testing.kit import Kit
 from benchbench.testing.metric_subject import MetricSubject
 from benchbench.testing.outcomes import Breach, Outcome
@@ -24,10 +38,13 @@ from benchbench.testing.subject import Subject
 __all__ = [
     "STEPS",
     "check_dataset",
+    "check_extractor",
     "check_metric",
     "check_model",
     "dataset_checks",
     "dataset_kit",
+    "extractor_checks",
+    "extractor_kit",
     "metric_checks",
     "metric_kit",
     "model_checks",
@@ -124,6 +141,27 @@ def metric_kit(
     return Kit(METRIC_CHECKS, MetricSubject(spec, owner, config=config), expected_failures)
 
 
+def extractor_kit(
+    extractor: ExtractorSpec | str,
+    *,
+    plugin: Path | str | None = None,
+    assets: Assets | None = None,
+    expected_failures: Expected = None,
+) -> Kit:
+    """The checks of one extractor, not yet run.
+
+    extractor: a spec, or a name as after `--extractor`, of one that is installed or in `plugin`.
+    assets: where its weights are, and whether they may be downloaded; left out: `$BENCH_DATA`, no.
+    """
+    if isinstance(extractor, ExtractorSpec):
+        spec, owner = extractor, ""
+    else:
+        entry = _registry(plugin).extractor(extractor)
+        spec, owner = entry.spec, entry.owner
+    subject = ExtractorSubject(spec, owner, assets=assets or Assets.of_user())
+    return Kit(EXTRACTOR_CHECKS, subject, expected_failures)
+
+
 def check_model(
     model: ModelSpec | str, *, only: Iterable[str] = (), **options: Any
 ) -> list[Outcome]:
@@ -143,6 +181,13 @@ def check_metric(
 ) -> list[Outcome]:
     """Run the checks, or `only` those named, and say how each ended; options of `metric_kit`."""
     return list(metric_kit(metric, **options).outcomes(only))
+
+
+def check_extractor(
+    extractor: ExtractorSpec | str, *, only: Iterable[str] = (), **options: Any
+) -> list[Outcome]:
+    """Run the checks, or `only` those named, and say how each ended; options of `extractor_kit`."""
+    return list(extractor_kit(extractor, **options).outcomes(only))
 
 
 def model_checks(
@@ -171,6 +216,13 @@ def metric_checks(
 ) -> list[Any]:
     """The same of a metric; options of `metric_kit`."""
     return _parameters(metric_kit(metric, **options), expected_failures)
+
+
+def extractor_checks(
+    extractor: ExtractorSpec | str, *, expected_failures: Expected = None, **options: Any
+) -> list[Any]:
+    """The same of an extractor; options of `extractor_kit`."""
+    return _parameters(extractor_kit(extractor, **options), expected_failures)
 
 
 def _registry(plugin: Path | str | None) -> Registry:

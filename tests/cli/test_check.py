@@ -79,7 +79,7 @@ def test_an_expected_failure_has_its_reason(
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (["lmd"], ["unknown model, data set or metric 'lmd'", "did you mean 'ldm'"]),
+        (["lmd"], ["unknown model, data set, metric or extractor 'lmd'", "did you mean 'ldm'"]),
         (["ldm", "--only", "sample"], ["unknown check 'sample'", "did you mean 'samples'"]),
         (["ldm", "--only", ","], ["name at least one check"]),
         (["ldm", "--expect", "nfe"], ["not CHECK=REASON"]),
@@ -95,6 +95,13 @@ def test_an_expected_failure_has_its_reason(
         (["fid[m=3]"], ["unknown option of metric 'fid'"]),
         (["folder:nowhere"], ["folder:nowhere is not a folder"]),
         (["nowhere:f"], ["unknown model 'nowhere:f'"]),
+        (["scattering", "--steps", "3"], ["--steps is for a model; 'scattering' is an extractor"]),
+        (
+            ["fid", "--download"],
+            ["--download is for a data set or an extractor; 'fid' is a metric"],
+        ),
+        (["grid25", "--inception-weights", "x"], ["is for an extractor; 'grid25' is a data set"]),
+        (["scatering"], ["did you mean 'scattering'"]),
         (["grid25", "--only", "lod"], ["unknown check 'lod'", "did you mean 'load'"]),
         ([], ["NAME"]),
     ],
@@ -121,6 +128,12 @@ def test_data_sets_and_metrics_by_their_names(capsys: pytest.CaptureFixture[str]
     code, out, _ = ran(capsys, "check", "vendi[n=200]", "--only", "catches,direction")
     assert code == 0
     assert out[-1] == "vendi[n=200]: 1 passed, 1 skipped"
+
+
+def test_extractors_by_their_names(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = ran(capsys, "check", "digits-cnn", "--only", "alone,modes,refusals")
+    assert code == 0
+    assert out[-1] == "digits-cnn: 3 passed"
 
 
 def test_files_that_are_not_here_are_a_mistake(

@@ -57,9 +57,10 @@ def test_a_package_registers_its_model(capsys: pytest.CaptureFixture[str]) -> No
     [
         ("metric", "bench run --models vae --datasets grid25 --metrics my-own"),
         ("dataset", "bench run --models vae --datasets my-own"),
+        ("extractor", "bench run --models vae --datasets digits --extractor my-own --metrics fid"),
     ],
 )
-def test_metrics_and_data_sets(
+def test_metrics_data_sets_and_extractors(
     capsys: pytest.CaptureFixture[str], type_: str, command: str
 ) -> None:
     code, out, _ = ran(capsys, "new", "my-own", "--type", type_, "--single-file")
@@ -70,8 +71,8 @@ def test_metrics_and_data_sets(
         f"  {command} --plugin my_own.py",
     ]
     registry = Registry.load(["my_own.py"])
-    spec = registry.metric("my_own").spec if type_ == "metric" else registry.dataset("my-own").spec
-    assert spec.name == "my-own"
+    entry = getattr(registry, type_)("my_own" if type_ == "metric" else "my-own")
+    assert entry.spec.name == "my-own"
     code, out, _ = ran(capsys, "check", "my-own", "--plugin", "my_own.py")
     assert code == 0, out
     assert "failed" not in out
@@ -130,8 +131,9 @@ def test_what_is_written_is_tidy(name: str, single_file: bool, type_: str, tmp_p
         ("real", "a name that the bench keeps for its own rows"),
         ("grid25 --type dataset", "a data set 'grid25' is there already, from benchbench"),
         ("fid --type metric", "a metric 'fid' is there already, from benchbench"),
+        ("scattering --type extractor", "an extractor 'scattering' is there already, from"),
         ("class-kl --type metric", "a score 'class_kl' is there already, of 'classes'"),
-        ("mine --type plugin", "'plugin' is not one of 'model', 'metric', 'dataset'"),
+        ("mine --type plugin", "'plugin' is not one of 'model', 'metric', 'dataset', 'extractor'"),
     ],
 )
 def test_names_that_can_not_be(capsys: pytest.CaptureFixture[str], name: str, part: str) -> None:

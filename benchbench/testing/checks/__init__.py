@@ -1,4 +1,5 @@
-"""The checks of a model, in the order in which they run, and those of data sets and metrics."""
+"""The checks of a model, in the order in which they run, and those of data sets, metrics
+and extractors."""
 
 from __future__ import annotations
 
@@ -11,10 +12,11 @@ from benchbench.testing.checks import (
     training,
 )
 from benchbench.testing.checks.datasets import DATASET_CHECKS
+from benchbench.testing.checks.extractors import EXTRACTOR_CHECKS
 from benchbench.testing.checks.metrics import METRIC_CHECKS
 from benchbench.testing.kit import Check
 
-__all__ = ["DATASET_CHECKS", "METRIC_CHECKS", "MODEL_CHECKS"]
+__all__ = ["DATASET_CHECKS", "EXTRACTOR_CHECKS", "METRIC_CHECKS", "MODEL_CHECKS"]
 
 _TRAINED = ("fit",)
 _SAME = ("fit", "deterministic")
