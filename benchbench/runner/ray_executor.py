@@ -131,6 +131,7 @@ class RayExecutor:
         self._streams = placement.files == "stream"
         self._stopping, self._stop_at, self._kill_at = 0, 0.0, 0.0
         self._address = placement.address or os.environ.get("RAY_ADDRESS") or OWN
+        self._store: Store | None = None
         self._token = f".ray-{uuid.uuid4().hex}"
 
     def run(self, cells: Iterable[Cell]) -> list[Outcome]:
@@ -212,7 +213,6 @@ class RayExecutor:
         self._desk: Any = desk.remote()
         self._task = self._ray.remote(run_job)
         self._check_room()
-        self._store = Store(Registry.load(self.plan.plugins), self._ray.put)
 
     def _request(self, cell: Cell) -> dict[str, Any]:
         """What a cell asks of a node, in Ray's names."""
@@ -249,7 +249,7 @@ class RayExecutor:
             parcel = pack(self.folder.cell(cell.folder))
             placed.had = parcel.names
             placed.files = self._ray.put(parcel) if parcel.files else None
-            freight = self._store.of(plan)
+            freight = self._freight().of(plan)
         else:
             out = self.folder.path.absolute()
             plan = _absolute(plan)
@@ -267,6 +267,11 @@ class RayExecutor:
             max_retries=0, name=cell.title, scheduling_strategy="DEFAULT", **self._request(cell)
         )
         state.placed[task.remote(job, placed.files, self._desk)] = placed
+
+    def _freight(self) -> Store:
+        if self._store is None:
+            self._store = Store(Registry.load(self.plan.plugins), self._ray.put)
+        return self._store
 
     def _turn(self, state: _State) -> None:
         """Wait for something to happen, and heed it."""

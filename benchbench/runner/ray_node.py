@@ -17,13 +17,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import benchbench
 from benchbench.api import Assets
 from benchbench.api.assets import default_cache
-from benchbench.runner.device import torch_version
 from benchbench.runner.executor import Outcome
 from benchbench.runner.local import WORKER, LocalExecutor
 from benchbench.runner.parcels import Parcel, Sender, unpack
@@ -116,8 +116,8 @@ class Ended:
 
 @cache
 def code_digest() -> str:
-    """Of the version, the source and the torch that would compute a cell here."""
-    state = hashlib.sha256(f"{benchbench.__version__} {torch_version()}".encode())
+    """Of the version, the source and the torch that would compute a cell here; imports none."""
+    state = hashlib.sha256(f"{benchbench.__version__} {version('torch')}".encode())
     root = Path(benchbench.__file__).parent
     for file in sorted(root.rglob("*.py")):
         state.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes())
