@@ -211,8 +211,7 @@ class SlurmExecutor:
             for job in list(submission.jobs):
                 over = _over(submission, job)
                 self._read(job, waiting, outcomes)
-                if over or not job.left:
-                    submission.jobs.remove(job)
+                self._part(submission, job, over)
             self._close(submission, found)
 
     def _follow(
@@ -227,8 +226,7 @@ class SlurmExecutor:
                     self._read(job, waiting, outcomes)
                     if over:
                         self._lost(job, waiting, outcomes)
-                    if over or not job.left:
-                        submission.jobs.remove(job)
+                    self._part(submission, job, over)
                 self._close(submission, found)
             spent = time.monotonic() - began
             until = time.monotonic() + min(max(POLL_SECONDS, spent / POLL_SHARE), MAX_POLL_SECONDS)
@@ -268,12 +266,18 @@ class SlurmExecutor:
         outcomes.append(outcome)
         self.on_end(outcome)
 
+    def _part(self, submission: Submission, job: JobRecord, over: bool) -> None:
+        """Leave a job alone from which nothing more is to come."""
+        if over or not job.left:
+            submission.lost |= bool(job.left)
+            submission.jobs.remove(job)
+
     def _close(self, submission: Submission, found: list[Submission]) -> None:
         """Put a submission away whose jobs have all been collected."""
         if submission.jobs:
             return
         found.remove(submission)
-        submission.close(keep=_failed(submission))
+        submission.close(keep=submission.lost or _failed(submission))
 
     def _queued(self, found: list[Submission], cell: Cell) -> Outcome:
         ids = (j.id for s in found for j in s.jobs if cell.key in j.left)

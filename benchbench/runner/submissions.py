@@ -71,11 +71,15 @@ class JobRecord:
 
 @dataclass
 class Submission:
-    """The jobs that were submitted together. cluster: `slurm` or `local`."""
+    """The jobs that were submitted together.
+
+    cluster: `slurm` or `local`. lost: whether one has ended before its cells had.
+    """
 
     path: Path
     cluster: str
     jobs: list[JobRecord] = field(default_factory=list)
+    lost: bool = False
 
     @property
     def logs(self) -> Path:
