@@ -54,18 +54,35 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def cluster(notes: Path) -> Iterator[Any]:
     """A head that runs no cells, and two nodes of one CPU each."""
-    from ray.cluster_utils import Cluster
-
-    found = Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": QUICK},
-    )
-    for _ in range(2):
-        found.add_node(num_cpus=1)
+    found = started()
     ray.init(address=found.address, log_to_driver=False, logging_level="error")
     yield found
     ray.shutdown()
     found.shutdown()
+
+
+def started() -> Any:
+    """Ray gives up where a node's helpers take over 15 seconds, as they do on a busy machine."""
+    from ray.cluster_utils import Cluster
+
+    for _ in range(3):
+        found = Cluster()
+        try:
+            found.add_node(
+                num_cpus=0,
+                include_dashboard=False,
+                no_monitor=True,
+                include_log_monitor=False,
+                _system_config=QUICK,
+            )
+            for _ in range(2):
+                found.add_node(num_cpus=1, include_log_monitor=False)
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            found.shutdown()
+        else:
+            return found
+    pytest.skip(f"Ray starts no cluster here: {reason}")
 
 
 def executor(plan: Plan, folder: ResultFolder, heard: Heard, **more: Any) -> RayExecutor:
@@ -161,7 +178,7 @@ def test_a_lost_node_loses_nothing(cluster: Any, notes: Path, tmp_path: Path) ->
     thread = meanwhile(kill)
     outcomes = placed.execute(heard.on_event, heard.on_end)
     thread.join()
-    cluster.add_node(num_cpus=1)
+    cluster.add_node(num_cpus=1, include_log_monitor=False)
     assert {outcome.status for outcome in outcomes} == {"done"}
     assert len(outcomes) == len(plan.cells)
     lost = [cell for cell, event in heard.events if event["event"] == "lost"]
