@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchbench.cli.assets import user_assets
+from benchbench.cli.placing import executor_options, read_placement
 
 if TYPE_CHECKING:
     from benchbench.claims.compile import Compiled
@@ -44,6 +45,7 @@ VERDICTS = ("refuted", "inconclusive", "untestable", "supported")
     "--jobs", type=click.IntRange(1, 1024), help="Cells at once (default: cores/threads)."
 )
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Seconds a cell may take.")
+@executor_options
 @click.option("--fresh", is_flag=True, help="Discard what the result folder holds.")
 def claims(file: str, **options: Any) -> int:
     """Run what the claims of FILE need, and answer each: supported, refuted, inconclusive or
@@ -56,6 +58,7 @@ def claims(file: str, **options: Any) -> int:
     from benchbench.claims.schema import load_claims
     from benchbench.registry import Registry
 
+    placement = read_placement(options)
     loaded = rehearsal(load_claims(file), options["scale"], options["seeds"])
     plugins = (*loaded.plugins, *options["plugins"])
     loaded = loaded.model_copy(update={"plugins": plugins})
@@ -63,7 +66,7 @@ def claims(file: str, **options: Any) -> int:
     assets = user_assets(options["data_dir"], download=options["download"])
     compiled = compile_claims(loaded, registry, assets)
     out = Path(options["out"] or Path("results") / loaded.name)
-    return _execute(loaded, compiled, registry, out, options)
+    return _execute(loaded, compiled, registry, out, {**options, "placement": placement})
 
 
 def _execute(
@@ -82,6 +85,7 @@ def _execute(
             jobs=options["jobs"],
             timeout=options["timeout"],
             fresh=options["fresh"],
+            placement=options["placement"],
         )
         if options["dry_run"]:
             return _dry_run(job)

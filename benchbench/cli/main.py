@@ -1,6 +1,7 @@
 """`bench`: the command line. One line for each mistake, exit code 2, the message last.
 
-Exit codes: 0 all done, 1 some cells failed, 2 bad usage or a broken plugin, 130 interrupted.
+Exit codes: 0 all done, 1 some cells failed, 2 bad usage or a broken plugin, 3 cells are queued or
+running elsewhere, 130 interrupted.
 """
 
 from __future__ import annotations

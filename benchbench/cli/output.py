@@ -25,7 +25,7 @@ from benchbench.report.tables import build_tables
 from benchbench.report.tradeoffs import write_tradeoffs
 from benchbench.report.tree import Tables
 from benchbench.runner.context import run_context
-from benchbench.runner.local import Outcome
+from benchbench.runner.executor import Outcome
 from benchbench.runner.plan import Cell
 from benchbench.runner.run import Run
 from benchbench.runner.scoring import all_specs
@@ -106,7 +106,8 @@ class Output:
         click.echo(f"report   {self.report_file}")
 
     def exit_code(self, outcomes: list[Outcome]) -> int:
-        """0 all done, 1 some failed, 130 interrupted; failures are named last."""
+        """0 all done, 1 some failed, 3 some go on elsewhere, 130 interrupted; named last."""
+        queued = [o for o in outcomes if o.status == "queued"]
         interrupted = [o for o in outcomes if o.status == "interrupted"]
         failed = [o for o in outcomes if o.status in ("error", "timeout")]
         for outcome in failed:
@@ -117,6 +118,14 @@ class Output:
                 err=True,
             )
             return 130
+        if queued:
+            places = ", ".join(dict.fromkeys(o.reason for o in queued))
+            click.echo(
+                f"queued   {len(queued)} cells wait or run without this command ({places}); the "
+                "same command collects them",
+                err=True,
+            )
+            return 3
         return 1 if failed else 0
 
     def _lacks_picture(self, cell: Cell) -> bool:

@@ -13,7 +13,7 @@ import click
 from benchbench.api.budget import Budget
 
 if TYPE_CHECKING:
-    from benchbench.runner.local import Outcome
+    from benchbench.runner.executor import Outcome
     from benchbench.runner.plan import Cell
     from benchbench.runner.run import Run
 
@@ -89,6 +89,8 @@ class LineProgress:
         if event["event"] == "start":
             self._start[cell.key] = self._last[cell.key] = now
             click.echo(f"start    {cell.title}", err=True)
+        elif event["event"] == "lost":
+            click.echo(f"lost     {cell.title}: {event['reason']}; it goes on elsewhere", err=True)
         elif event["event"] == "train" and now - self._last[cell.key] >= PLAIN_SECONDS:
             self._last[cell.key] = now
             left = self._clock.left(cell.key, event["fraction"])
@@ -144,6 +146,8 @@ class BarProgress:
 
     def event(self, cell: Cell, event: dict[str, Any]) -> None:
         kind = event["event"]
+        if kind in ("start", "lost") and cell.key in self._tasks:
+            self._bars.remove_task(self._tasks.pop(cell.key))
         if kind == "start":
             task = self._bars.add_task(cell.title, total=1.0, note="starting")
             self._tasks[cell.key] = task

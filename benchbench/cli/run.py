@@ -12,6 +12,7 @@ import click
 from benchbench.api import Assets, UsageError
 from benchbench.api.names import short_label, slug
 from benchbench.cli.assets import user_assets
+from benchbench.cli.placing import executor_options, read_placement
 from benchbench.cli.report import show
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ MAX_NOTES = 20
 )
 @click.option("--threads", type=click.IntRange(1, 1024), help="Threads of each cell (default 1).")
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Seconds a cell may take.")
+@executor_options
 @click.option("--controls", is_flag=True, help="Also score controls, to check the instruments.")
 @click.option("--out", help="Result folder (default: results/NAME).")
 @click.option("--open", "open_", is_flag=True, help="Show the report in the browser at the end.")
@@ -65,6 +67,7 @@ def run(suite: str | None, **options: Any) -> int:
 
     if options["timeout"] is not None and not math.isfinite(options["timeout"]):
         raise UsageError(f"--timeout is {options['timeout']}; give a number of seconds")
+    placement = read_placement(options)
     base = load_suite(suite or DEFAULT_SUITE)
     wanted = _with_options(base, suite is not None, options)
     registry = Registry.load(wanted.plugins)
@@ -75,7 +78,7 @@ def run(suite: str | None, **options: Any) -> int:
         inception_weights=options["inception_weights"],
     )
     out = Path(options["out"] or Path("results") / wanted.name)
-    return _execute(checked, registry, assets, out, options)
+    return _execute(checked, registry, assets, out, {**options, "placement": placement})
 
 
 def _with_options(base: Suite, given: bool, options: dict[str, Any]) -> Suite:
@@ -161,6 +164,7 @@ def carry_out(
         jobs=options["jobs"],
         timeout=options["timeout"],
         fresh=options["fresh"],
+        placement=options.get("placement"),
     )
     output = Output(job, registry)
     with job.held():

@@ -1,7 +1,10 @@
 """The local executor: each cell in a process of its own, `jobs` at once, in the plan's order.
 
 A worker leads a process group, so that its own children end with it. It ends with this process
-too, by the pipe that each is handed (`benchbench.runner.stopping`).
+too, by the pipe that each is handed (`benchbench.runner.stopping`). Each is also handed the plan
+of its own cell, so that its start does not depend on how many cells the plan has.
+
+Other executors run one of these where they have placed a cell.
 """
 
 from __future__ import annotations
@@ -13,18 +16,24 @@ import queue
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
 
 from benchbench.api.errors import one_line
-from benchbench.runner.plan import Cell
+from benchbench.runner.executor import OnEnd, OnEvent, Outcome, fail
+from benchbench.runner.plan import Cell, Plan
 from benchbench.store.files import write_text_atomic
 from benchbench.store.folder import ResultFolder
 
-__all__ = ["LocalExecutor", "Outcome"]
+__all__ = ["WORKER", "LocalExecutor"]
+
+WORKER = (sys.executable, "-m", "benchbench.runner.worker")
+"""The command of a cell, before its arguments."""
 
 GRACE_SECONDS = 60.0
 """After a request to stop, a worker has this long to write its checkpoint."""
@@ -32,15 +41,6 @@ CLOSE_SECONDS = 5.0
 """After a worker's end its pipes are read for this long: a child that left its group holds them."""
 TAIL = 4000
 """Bytes that are kept of what a worker writes to standard error."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a cell ended: its status and, where there is something to say, why."""
-
-    cell: Cell
-    status: str
-    reason: str = ""
 
 
 @dataclass
@@ -74,20 +74,25 @@ class LocalExecutor:
     """Runs cells on this machine.
 
     jobs: processes at once. timeout: seconds of wall time a cell may take, or None.
-    on_event(cell, event): progress; on_end(outcome): a cell has ended. Both in this thread.
+    listen: whether Ctrl-C and SIGTERM mean `stop`; only in the main thread.
+    command: of a worker, before its arguments.
     """
 
     def __init__(
         self,
+        plan: Plan,
         folder: ResultFolder,
         *,
         jobs: int,
         timeout: float | None,
-        on_event: Callable[[Cell, dict[str, Any]], None],
-        on_end: Callable[[Outcome], None],
+        on_event: OnEvent,
+        on_end: OnEnd,
+        listen: bool = True,
+        command: Sequence[str] = WORKER,
     ) -> None:
-        self.folder, self.jobs, self.timeout = folder, jobs, timeout
+        self.plan, self.folder, self.jobs, self.timeout = plan, folder, jobs, timeout
         self.on_event, self.on_end = on_event, on_end
+        self.listen, self.command = listen, tuple(command)
         self._events: queue.Queue[tuple[_Running, dict[str, Any] | None]] = queue.Queue()
         self._running: list[_Running] = []
         self._stopping = 0
@@ -96,18 +101,16 @@ class LocalExecutor:
     def run(self, cells: Iterable[Cell]) -> list[Outcome]:
         """Run the cells. After Ctrl-C the running ones write checkpoints and the rest wait; after
         the second one they are killed."""
-        waiting = list(cells)
+        waiting = deque(cells)
         outcomes: list[Outcome] = []
-        previous = {n: signal.signal(n, self._on_signal) for n in (signal.SIGINT, signal.SIGTERM)}
         self._lifeline, held = os.pipe()
         try:
-            while self._running or (waiting and not self._stopping):
-                while waiting and len(self._running) < self.jobs and not self._stopping:
-                    self._start(waiting.pop(0))
-                self._pump(outcomes)
+            with self._listening():
+                while self._running or (waiting and not self._stopping):
+                    while waiting and len(self._running) < self.jobs and not self._stopping:
+                        self._start(waiting.popleft())
+                    self._pump(outcomes)
         finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
             for running in self._running:
                 running.kill()
                 if running.waiter is not None:
@@ -116,10 +119,29 @@ class LocalExecutor:
             os.close(self._lifeline)
         return outcomes + [Outcome(c, "interrupted", "not begun") for c in waiting]
 
-    def _on_signal(self, number: int, _: Any) -> None:
+    @property
+    def running(self) -> bool:
+        """Whether a worker's process is alive."""
+        return any(running.code is None for running in self._running)
+
+    @contextlib.contextmanager
+    def _listening(self) -> Iterator[None]:
+        numbers = (signal.SIGINT, signal.SIGTERM) if self.listen else ()
+        previous = {n: signal.signal(n, lambda *_: self.stop()) for n in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def stop(self) -> None:
+        """Ask the workers to write checkpoints and end; the second time, kill them.
+
+        May be called from any thread, and from a handler of signals.
+        """
         self._stopping += 1
         self._stop_at = self._stop_at or time.monotonic()
-        for running in self._running:
+        for running in list(self._running):
             self._tell(running)
 
     def _tell(self, running: _Running) -> None:
@@ -137,16 +159,19 @@ class LocalExecutor:
             "OPENBLAS_NUM_THREADS": threads,
             "PYTHONUNBUFFERED": "1",
         }
-        command = [sys.executable, "-m", "benchbench.runner.worker"]
-        process = subprocess.Popen(
-            [*command, str(self.folder.path), cell.key, str(self._lifeline)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            pass_fds=[self._lifeline],
-            start_new_session=True,  # Ctrl-C reaches the parent alone, which asks its workers
-        )
+        with tempfile.TemporaryFile() as plan:
+            plan.write(json.dumps(self.plan.only(cell).to_json()).encode())
+            plan.seek(0)
+            handed = [self._lifeline, plan.fileno()]
+            process = subprocess.Popen(
+                [*self.command, str(self.folder.path), cell.key, *map(str, handed)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment,
+                pass_fds=handed,
+                start_new_session=True,  # Ctrl-C reaches the parent alone, which asks its workers
+            )
         running = _Running(cell, process)
         self._running.append(running)
         running.waiter = threading.Thread(target=self._wait, args=(running,), daemon=True)
@@ -213,11 +238,10 @@ class LocalExecutor:
             return Outcome(running.cell, running.end["status"], running.end["reason"])
         tail = running.tail.decode("utf-8", "backslashreplace").strip()
         status, reason = self._reason(running, tail)
-        files = self.folder.cell(running.cell.folder)
         if tail:
+            files = self.folder.cell(running.cell.folder)
             write_text_atomic(files.path / "error.txt", tail + "\n")
-        files.write_status({**files.status(), "status": status, "reason": reason})
-        return Outcome(running.cell, status, reason)
+        return fail(self.folder, running.cell, status, reason)
 
     def _reason(self, running: _Running, tail: str) -> tuple[str, str]:
         assert running.code is not None

@@ -81,6 +81,10 @@ class Plan:
                 kept.append(cell)
         return replace(self, cells=(*mine.values(), *kept))
 
+    def only(self, cell: Cell) -> Plan:
+        """The part of this plan that a worker needs for one of its cells."""
+        return replace(self, cells=(cell,), notes=())
+
     def to_json(self) -> dict[str, Any]:
         """As written to plan.json."""
         cells = [asdict(cell) for cell in self.cells]

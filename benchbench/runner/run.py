@@ -14,7 +14,8 @@ from filelock import FileLock, Timeout
 from benchbench.api import UsageError
 from benchbench.api.files import remove_leftovers
 from benchbench.registry import Registry
-from benchbench.runner.local import LocalExecutor, Outcome
+from benchbench.runner.executor import RESULT, Executor, OnEnd, OnEvent, Outcome, Placement
+from benchbench.runner.local import LocalExecutor
 from benchbench.runner.plan import Cell, Plan
 from benchbench.runner.repair import repair
 from benchbench.runner.scoring import collect_rows, missing
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Run", "default_jobs"]
-
-RESULT = ("done", "diverged", "skipped")
-"""Statuses that are results: such a cell is not run again."""
 
 
 def default_jobs(threads: int, device: str) -> int:
@@ -39,7 +37,7 @@ def default_jobs(threads: int, device: str) -> int:
 class Run:
     """One plan into one result folder.
 
-    on_event(cell, event) and on_end(outcome) are called as cells go on and end.
+    placement: where its cells run; None: on this machine.
     """
 
     def __init__(
@@ -51,12 +49,13 @@ class Run:
         jobs: int | None = None,
         timeout: float | None = None,
         fresh: bool = False,
+        placement: Placement | None = None,
     ) -> None:
         self.plan, self.registry = plan, registry
         self.folder = ResultFolder(out)
         self.jobs = jobs or default_jobs(plan.cells[0].threads, plan.cells[0].device)
-        self.timeout = timeout
-        self.fresh = fresh
+        self.asked_jobs, self.timeout = jobs, timeout
+        self.fresh, self.placement = fresh, placement
         self.whole = plan
         self._lock = FileLock(self.folder.path / ".lock", timeout=0)
 
@@ -87,8 +86,8 @@ class Run:
 
     def execute(
         self,
-        on_event: Callable[[Cell, dict[str, Any]], None],
-        on_end: Callable[[Outcome], None],
+        on_event: OnEvent,
+        on_end: OnEnd,
         on_begin: Callable[[list[Cell]], None] = lambda cells: None,
         on_damage: Callable[[str], None] = lambda line: None,
     ) -> list[Outcome]:
@@ -97,16 +96,29 @@ class Run:
         on_damage: called with a line for each file that is not what was written.
         """
         with self.held():
+            busy = self.placement.busy(self.folder) if self.placement else frozenset()
+            if self.fresh and busy:
+                raise UsageError(
+                    f"{len(busy)} cells of {str(self.folder.path)!r} are still queued or running; "
+                    "end their jobs, or leave --fresh out"
+                )
             self._write_plan()
             self._clean()
-            for line in repair(self.whole.cells, self.folder):
+            for line in repair((c for c in self.whole.cells if c.key not in busy), self.folder):
                 on_damage(line)
             todo = self.missing_cells()
             on_begin(todo)
-            executor = LocalExecutor(
-                self.folder, jobs=self.jobs, timeout=self.timeout, on_event=on_event, on_end=on_end
-            )
-            return executor.run(todo)
+            return self._executor(on_event, on_end).run(todo)
+
+    def _executor(self, on_event: OnEvent, on_end: OnEnd) -> Executor:
+        said: dict[str, Any] = {
+            "timeout": self.timeout,
+            "on_event": on_event,
+            "on_end": on_end,
+        }
+        if self.placement is None:
+            return LocalExecutor(self.whole, self.folder, jobs=self.jobs, **said)
+        return self.placement.executor(self.whole, self.folder, jobs=self.asked_jobs, **said)
 
     def missing_cells(self) -> list[Cell]:
         """The cells of this plan that lack a score, in the order of the plan."""
@@ -147,7 +159,8 @@ class Run:
 
     def _write_plan(self) -> None:
         if self.fresh:
-            shutil.rmtree(self.folder.path / "cells", ignore_errors=True)
+            for name in ("cells", "jobs"):
+                shutil.rmtree(self.folder.path / name, ignore_errors=True)
         elif (self.folder.path / "plan.json").is_file():
             self.whole = self.plan.merged(Plan.from_json(self.folder.plan()))
         self.folder.write_plan(self.whole.to_json())

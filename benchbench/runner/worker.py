@@ -1,8 +1,12 @@
-"""One cell in a process of its own: `python -m benchbench.runner.worker FOLDER KEY [LIFELINE]`.
+"""One cell in a process of its own.
+
+    python -m benchbench.runner.worker FOLDER KEY [LIFELINE [PLAN]]
 
 Reads the plan from the folder, writes the cell's files there, and prints one JSON event a line.
 It stops cleanly on SIGTERM or SIGINT. With the descriptor of a LIFELINE it ends when its parent
-does (`benchbench.runner.stopping`). A lock keeps every other process out of the cell's folder.
+does (`benchbench.runner.stopping`). PLAN is the descriptor of a file with the part of the plan that
+is this cell, so that nobody has to read the others. A lock keeps every other process out of the
+cell's folder.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ def main(arguments: list[str]) -> int:
     out, key = Path(arguments[0]).absolute(), arguments[1]
     if len(arguments) > 2:
         end_with_parent(int(arguments[2]))
+    handed = _handed(int(arguments[3])) if len(arguments) > 3 else None
     events = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a plugin's print must not break the events
     stop = Stop()
@@ -37,15 +42,25 @@ def main(arguments: list[str]) -> int:
 
     stop.listen()
     try:
-        status = run_cell(out, key, emit, stop)
+        status = run_cell(out, key, emit, stop, handed)
     except KeyboardInterrupt:  # before there was anything to lose
         status = {"status": "interrupted", "reason": "stopped by the user"}
     emit({"event": "end", "status": status["status"], "reason": status.get("reason", "")})
     return 0 if status["status"] in ("done", "diverged", "skipped") else 1
 
 
-def run_cell(out: Path, key: str, emit: Any, stop: Stop) -> dict[str, Any]:
-    """Run the cell of this key; its status, as in cell.json."""
+def _handed(descriptor: int) -> dict[str, Any]:
+    with os.fdopen(descriptor, "rb") as file:
+        return json.load(file)
+
+
+def run_cell(
+    out: Path, key: str, emit: Any, stop: Stop, handed: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Run the cell of this key; its status, as in cell.json.
+
+    handed: a plan with this cell in place of the folder's.
+    """
     import torch
     from filelock import FileLock, Timeout
 
@@ -54,7 +69,7 @@ def run_cell(out: Path, key: str, emit: Any, stop: Stop) -> dict[str, Any]:
     from benchbench.store.folder import ResultFolder
 
     folder = ResultFolder(out)
-    plan = Plan.from_json(folder.plan())
+    plan = Plan.from_json(folder.plan() if handed is None else handed)
     cell = next((cell for cell in plan.cells if cell.key == key), None)
     if cell is None:
         raise BenchError(f"plan.json has no cell {key}: another run has changed it")

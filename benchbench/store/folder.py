@@ -8,6 +8,7 @@ cells/DATASET/MODEL/seed-K-KEY/
     model.safetensors   the trained model; checkpoint.safetensors while it trains
     samples*.safetensors, samples*.png
     given.safetensors   samples from elsewhere, which the cell measures
+jobs/                   what `--executor slurm` has submitted
 scores.csv              and scores.csv.sha256
 
 JSON and safetensors files carry a checksum; `benchbench.store.damage` says which files of a cell

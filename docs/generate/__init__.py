@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from generate.commands import command_reference
 from generate.contracts import api_changes, checks, contract, hook_reference
-from generate.files import claim_files, example_table, score_columns, suite_reference
+from generate.files import claim_files, example_table, measured, score_columns, suite_reference
 from generate.metrics import control_legend, control_table, metric, metric_index, score
 from generate.models import function_options, model, model_index, model_options, resolved
 from generate.options import options
@@ -32,6 +32,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "extractor": extractor,
     "function-options": function_options,
     "hooks": hook_reference,
+    "measured": measured,
     "metric": metric,
     "metrics": metric_index,
     "model": model,

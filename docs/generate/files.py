@@ -12,8 +12,9 @@ from benchbench.runner.suite import embedded_suites
 from benchbench.store.scores import IDENTITY, SCORE_COLUMNS
 from generate.text import code, plain, sentence, table
 
-__all__ = ["claim_files", "example_table", "score_columns", "suite_reference"]
+__all__ = ["claim_files", "example_table", "measured", "score_columns", "suite_reference"]
 
+RESULTS = Path(__file__).parents[2] / "results"
 TABLE = Path(__file__).parents[2] / "results" / "default" / "table.md"
 
 
@@ -50,4 +51,10 @@ def example_table(dataset: str) -> str:
     if not found:
         raise KeyError(f"{TABLE.name} has no table of {dataset}")
     _, _, text = found[0].partition("\n")
+    return text.strip()
+
+
+def measured(name: str) -> str:
+    """A page of figures under results/, without its title."""
+    _, _, text = (RESULTS / f"{name}.md").read_text(encoding="utf-8").partition("\n")
     return text.strip()

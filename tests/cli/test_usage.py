@@ -32,6 +32,15 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return printed.err
 
 
+@pytest.mark.parametrize("name", ["ray", "slurm"])
+def test_an_extra_that_is_not_installed(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchbench.runner.executor.find_spec", lambda module: None)
+    message = refused(capsys, "run", "--executor", name)
+    assert f"pip install 'benchbench[{name}]'" in message
+
+
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
@@ -68,6 +77,17 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["run", "--jobs", "0"], ["--jobs"]),
         (["run", "--jobs", "two"], ["--jobs"]),
         (["run", "--timeout", "-1"], ["--timeout"]),
+        (["run", "--executor", "dask"], ["--executor", "dask", "slurm"]),
+        (["run", "--ray-address", "a:1"], ["--ray-address needs --executor ray; given local"]),
+        (["run", "--executor", "ray", "--detach"], ["--detach needs --executor slurm; given ray"]),
+        (["run", "--memory-per-cell", "4"], ["--memory-per-cell needs --executor ray or slurm"]),
+        (["run", "--executor", "ray", "--memory-per-cell", "nan"], ["--memory-per-cell is nan"]),
+        (
+            ["run", "--executor", "slurm", "--slurm-cluster", "local", "--gpus-per-cell", "0.5"],
+            ["--gpus-per-cell is 0.5", "whole numbers"],
+        ),
+        (["run", "--executor", "slurm", "--slurm-set", "account"], ["not option=value"]),
+        (["claims", "article", "--cells-per-job", "2"], ["needs --executor slurm"]),
         (["list", "modles"], ["unknown topic", "did you mean 'models'"]),
         (["table", "nowhere"], ["'nowhere' is no result folder"]),
         (["table"], ["DIR"]),

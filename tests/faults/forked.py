@@ -25,7 +25,8 @@ import pandas as pd
 from benchbench.cli import output
 from benchbench.cli.main import _guarded
 from benchbench.runner import local, run, worker
-from benchbench.runner.local import LocalExecutor, Outcome
+from benchbench.runner.executor import Outcome
+from benchbench.runner.local import LocalExecutor
 from benchbench.runner.stopping import Stop
 from benchbench.store.scores import read_scores
 

@@ -1,0 +1,48 @@
+"""A model that writes a checkpoint after every step, and notes the steps at which it began."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import torch
+
+from benchbench.api import ModelSpec, hookimpl
+from benchbench.api.model import Model
+from benchbench.runner import cell as cell_module
+
+cell_module.CHECKPOINT_SECONDS = 0.0
+cell_module.CHECKPOINT_SHARE = 1e9
+
+
+class Steady(Model):
+    """A Gaussian around a trained mean, in no hurry."""
+
+    def __init__(self, config, data):
+        super().__init__(config, data)
+        self.mean = torch.nn.Parameter(torch.zeros(data.shape))
+
+    def fit(self, training):
+        opt = torch.optim.SGD(self.parameters(), lr=0.1)
+        training.track(optimizer=opt)
+        noted = False
+        for x in training.batches("train", batch_size=64):
+            if not noted:
+                with Path(os.environ["STEADY_NOTES"]).open("a") as file:
+                    file.write(f"{training.step}\n")
+                noted = True
+            time.sleep(float(os.environ["STEADY_PAUSE"]))
+            loss = (x - self.mean).square().mean()
+            opt.zero_grad()
+            loss.backward()
+            opt.step()
+
+    def sample(self, n, *, generator):
+        noise = torch.randn(n, *self.data.shape, generator=generator)
+        return self.mean.detach() + noise
+
+
+@hookimpl
+def bench_models():
+    return [ModelSpec("steady", "test", frozenset({"points"}), Steady, summary="a test")]
