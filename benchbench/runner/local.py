@@ -1,8 +1,8 @@
 """The local executor: each cell in a process of its own, `jobs` at once, in the plan's order.
 
-A worker leads a process group, so that its own children end with it. It ends with this process
-too, by the pipe that each is handed (`benchbench.runner.stopping`). Each is also handed the plan
-of its own cell, so that its start does not depend on how many cells the plan has.
+A worker leads a process group and carries a mark, so that its own children end with it. It ends
+with this process too, by the pipe that each is handed (`benchbench.runner.stopping`). Each is also
+handed the plan of its own cell, so that its start does not depend on how many cells the plan has.
 
 Other executors run one of these where they have placed a cell.
 """
@@ -27,6 +27,7 @@ from typing import IO, Any
 from benchbench.api.errors import one_line
 from benchbench.runner.executor import OnEnd, OnEvent, Outcome, fail
 from benchbench.runner.plan import Cell, Plan
+from benchbench.runner.strays import MARK, end_marked, new_mark
 from benchbench.store.files import write_text_atomic
 from benchbench.store.folder import ResultFolder
 
@@ -49,6 +50,7 @@ class _Running:
 
     cell: Cell
     process: subprocess.Popen[bytes]
+    mark: str
     began: float = field(default_factory=time.monotonic)
     end: dict[str, Any] | None = None
     timed_out: bool = False
@@ -158,6 +160,7 @@ class LocalExecutor:
             "MKL_NUM_THREADS": threads,
             "OPENBLAS_NUM_THREADS": threads,
             "PYTHONUNBUFFERED": "1",
+            MARK: (mark := new_mark()),
         }
         with tempfile.TemporaryFile() as plan:
             plan.write(json.dumps(self.plan.only(cell).to_json()).encode())
@@ -172,7 +175,7 @@ class LocalExecutor:
                 pass_fds=handed,
                 start_new_session=True,  # Ctrl-C reaches the parent alone, which asks its workers
             )
-        running = _Running(cell, process)
+        running = _Running(cell, process, mark)
         self._running.append(running)
         running.waiter = threading.Thread(target=self._wait, args=(running,), daemon=True)
         running.waiter.start()
@@ -193,6 +196,7 @@ class LocalExecutor:
         _, status, usage = os.wait4(running.process.pid, 0)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(running.process.pid, signal.SIGKILL)
+        end_marked(running.mark)
         running.peak = usage.ru_maxrss * 1024
         running.code = running.process.returncode = os.waitstatus_to_exitcode(status)
         for reader in readers:

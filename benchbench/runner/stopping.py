@@ -8,6 +8,8 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
+from benchbench.runner.strays import MARK, end_marked
+
 __all__ = ["Stop", "end_with_parent"]
 
 
@@ -46,7 +48,7 @@ class Stop:
 
 
 def end_with_parent(lifeline: int) -> None:
-    """Fork a watcher that kills this process group as soon as the parent is gone.
+    """Fork a watcher that kills this process, and all that it started, when the parent is gone.
 
     lifeline: the reading end of a pipe whose other end only the parent holds: it reads as ended
         when the parent exits, however it does. A process of its own sees this in time even while
@@ -70,4 +72,6 @@ def _watch(lifeline: int) -> None:
     os.closerange(0, lifeline)
     os.closerange(lifeline + 1, max(1024, lifeline + 2))
     os.read(lifeline, 1)
+    if MARK in os.environ:
+        end_marked(os.environ[MARK])
     os.killpg(0, signal.SIGKILL)

@@ -148,3 +148,29 @@ def test_the_status_is_read_first_and_written_last(
 
 def _names(cell: CellFolder) -> set[str]:
     return {file.name for file in cell.path.iterdir()}
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
+def test_what_a_cell_started_ends_with_it(tmp_path: Path) -> None:
+    """In a session of its own as well, which the end of a process group does not reach."""
+    code = """
+import os, sys, time
+file = os.path.join(sys.argv[1], "pid")
+if os.fork() == 0:
+    os.setsid()
+    with open(file + ".new", "w") as out:
+        out.write(str(os.getpid()))
+    os.rename(file + ".new", file)
+    os.closerange(0, 3)
+    time.sleep(600)
+while not os.path.exists(file):
+    time.sleep(0.01)
+print('{"event": "end", "status": "done", "reason": ""}', flush=True)
+"""
+    plan, heard = fake_plan(1), Heard()
+    folder = fake_folder(tmp_path, plan)
+    command = (sys.executable, "-S", "-c", code)
+    executor = LocalExecutor(plan, folder, jobs=1, timeout=60, command=command, **heard.callbacks)
+    assert [outcome.status for outcome in executor.run(plan.cells)] == ["done"]
+    stat = Path("/proc", (tmp_path / "pid").read_text(), "stat")
+    assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
