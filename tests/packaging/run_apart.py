@@ -58,7 +58,8 @@ def main(folder: Path) -> None:
 def run(folder: Path, program: str, *arguments: str | Path) -> None:
     """A program of the environment, in the folder; its failure ends the script."""
     command = [str(folder / "venv" / "bin" / program), *map(str, arguments)]
-    print("+", program, *arguments, flush=True)
+    shown = " ".join(map(str, arguments)).splitlines()[0]
+    print("+", program, shown, flush=True)
     clean = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
     clean |= {"PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": "1"}
     code = subprocess.run(command, cwd=folder, env=clean, check=False).returncode
