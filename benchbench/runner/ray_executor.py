@@ -164,7 +164,10 @@ class RayExecutor:
             yield
             return
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        own: dict[str, Any] = {"include_dashboard": False} if self._address == OWN else {}
+        own: dict[str, Any] = {}
+        if self._address == OWN:
+            own = {"include_dashboard": False}
+            os.environ.setdefault("RAY_worker_niceness", "0")  # as local cells have it
         try:
             ray.init(self._address, log_to_driver=False, logging_level=logging.ERROR, **own)
         except (ConnectionError, RuntimeError, ValueError) as error:

@@ -14,6 +14,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -176,7 +177,10 @@ def _talking(
     events: queue.SimpleQueue[dict[str, Any]],
     sender: Sender | None,
 ) -> Iterator[None]:
-    """Meanwhile tell the desk of events and files, and stop the cell when it says so."""
+    """Meanwhile tell the desk of events and files, and stop the cell when it says so.
+
+    In a thread: a task that waits for Ray in its main one gives its CPUs away meanwhile.
+    """
     import ray
 
     heard, over = 0, threading.Event()
@@ -200,15 +204,15 @@ def _talking(
         except ray.exceptions.RayError:  # nobody is there any more: keep a checkpoint and end
             executor.stop()
 
-    word()
-    talker = threading.Thread(target=talk, daemon=True)
-    talker.start()
-    try:
-        yield
-    finally:
-        over.set()
-        talker.join()
-        word()
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(word).result()
+        talking = aside.submit(talk)
+        try:
+            yield
+        finally:
+            over.set()
+            talking.result()
+            aside.submit(word).result()
 
 
 def _unload(plan: Plan, freight: tuple[Freight, ...]) -> Plan:
@@ -234,9 +238,11 @@ def _kept(item: Freight) -> Path:
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(1) as aside:  # as in `_talking`
+        contents = aside.submit(ray.get, item.reference).result()
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         files = Path(temporary, "files")
-        for name, content in ray.get(item.reference).items():
+        for name, content in contents.items():
             write_bytes_atomic(files / name, content)
         try:
             os.rename(files, folder)

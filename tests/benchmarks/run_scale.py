@@ -199,7 +199,7 @@ class ready:  # noqa: N801 - used as a function
         if self.kind == "ray":
             import ray
 
-            os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+            os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
             ray.init("local", num_cpus=self.jobs, include_dashboard=False, log_to_driver=False)
             ray.get(ray.remote(_warm).remote())
 

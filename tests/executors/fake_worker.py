@@ -29,6 +29,7 @@ def main():
 
 
 def run(config, folder, asked):
+    began = time.time()
     checkpoint = os.path.join(folder, "checkpoint.safetensors")
     first = 0
     if os.path.exists(checkpoint):
@@ -42,6 +43,7 @@ def run(config, folder, asked):
         if asked:
             return "interrupted"
     status = {"status": config.get("ends", "done"), "reason": "", "first": first}
+    status["times"] = [began, time.time()]
     write(os.path.join(folder, "cell.json"), json.dumps(status))
     if steps:
         os.unlink(checkpoint)

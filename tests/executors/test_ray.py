@@ -32,6 +32,7 @@ STEADY = Path(__file__).with_name("steady.py")
 TIMINGS = ("train_seconds",)
 WAIT = 300.0
 QUICK = {
+    "worker_niceness": 0,
     "health_check_initial_delay_ms": 2000,
     "health_check_period_ms": 1000,
     "health_check_failure_threshold": 5,
@@ -106,7 +107,7 @@ def meanwhile(action: Callable[[], None]) -> threading.Thread:
 
 @pytest.mark.parametrize("files", ["auto", "stream"])
 def test_cells_run_and_tell_in_order(cluster: Any, tmp_path: Path, files: str) -> None:
-    plan, heard = fake_plan(4, steps=2, pause=0.0), Heard()
+    plan, heard = fake_plan(6, steps=2, pause=0.3), Heard()
     folder = fake_folder(tmp_path, plan)
     outcomes = executor(plan, folder, heard, files=files).run(plan.cells)
     assert statuses(outcomes) == {cell.key: "done" for cell in plan.cells}
@@ -115,6 +116,9 @@ def test_cells_run_and_tell_in_order(cluster: Any, tmp_path: Path, files: str) -
         assert heard.kinds(cell) == ["start", "train", "train"]
         assert first_step(folder, cell) == 0
     assert [path.name for path in tmp_path.glob(".ray-*")] == []
+    times = [folder.cell(cell.folder).status()["times"] for cell in plan.cells]
+    at_once = [sum(a <= moment < b for a, b in times) for moment, _ in times]
+    assert max(at_once) <= 2  # a cell keeps its CPU, also while it waits for the desk
 
 
 def test_a_cell_has_its_time(cluster: Any, tmp_path: Path) -> None:
