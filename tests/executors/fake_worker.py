@@ -65,4 +65,5 @@ def end_with_parent(lifeline):
     os._exit(9)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -12,9 +12,6 @@ from benchbench.api import ModelSpec, hookimpl
 from benchbench.api.model import Model
 from benchbench.runner import cell as cell_module
 
-cell_module.CHECKPOINT_SECONDS = 0.0
-cell_module.CHECKPOINT_SHARE = 1e9
-
 
 class Steady(Model):
     """A Gaussian around a trained mean, in no hurry."""
@@ -45,4 +42,5 @@ class Steady(Model):
 
 @hookimpl
 def bench_models():
+    cell_module.CHECKPOINT_SECONDS, cell_module.CHECKPOINT_SHARE = 0.0, 1e9
     return [ModelSpec("steady", "test", frozenset({"points"}), Steady, summary="a test")]

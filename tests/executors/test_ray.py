@@ -18,6 +18,7 @@ from placed import FAKE, Heard, fake_folder, fake_plan, first_step, statuses
 from benchbench.api import Assets, UsageError
 from benchbench.data.idx import FASHION_MNIST
 from benchbench.registry import Registry
+from benchbench.runner import cell as cell_module
 from benchbench.runner.plan import Plan, check_suite, resolve_plan
 from benchbench.runner.ray_executor import RayExecutor, RayPlacement
 from benchbench.runner.ray_freight import Store
@@ -158,9 +159,13 @@ def test_a_task_that_can_not_start_is_an_error(
     assert "another benchbench or another torch" in outcome.reason
 
 
-def test_a_lost_node_loses_nothing(cluster: Any, notes: Path, tmp_path: Path) -> None:
+def test_a_lost_node_loses_nothing(
+    cluster: Any, notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two cells train on two nodes; one dies; both end with the scores of a run that was left
     alone, and the one that had begun goes on where its last checkpoint was."""
+    for name in ("CHECKPOINT_SECONDS", "CHECKPOINT_SHARE"):  # `steady` sets them here as well
+        monkeypatch.setattr(cell_module, name, getattr(cell_module, name))
     registry = Registry.load([STEADY])
     plan = steady_plan(registry)
     alone = Run(plan, registry, tmp_path / "alone", jobs=2)
@@ -171,8 +176,8 @@ def test_a_lost_node_loses_nothing(cluster: Any, notes: Path, tmp_path: Path) ->
 
     heard = Heard()
     placed = Run(plan, registry, tmp_path / "placed", placement=RayPlacement(files="stream"))
-    trained = [cell for cell in plan.cells if cell.model == "steady"]
-    checkpoints = [placed.folder.cell(cell.folder).checkpoint for cell in trained]
+    trained = [c for c in plan.cells if c.model == "steady"]
+    checkpoints = [placed.folder.cell(c.folder).checkpoint for c in trained]
     victim = cluster.list_all_nodes()[-1]
 
     def kill() -> None:
@@ -185,7 +190,7 @@ def test_a_lost_node_loses_nothing(cluster: Any, notes: Path, tmp_path: Path) ->
     cluster.add_node(num_cpus=1, include_log_monitor=False)
     assert {outcome.status for outcome in outcomes} == {"done"}
     assert len(outcomes) == len(plan.cells)
-    lost = [cell for cell, event in heard.events if event["event"] == "lost"]
+    lost = [c for c, event in heard.events if event["event"] == "lost"]
     assert len(lost) == 1
     starts = [int(line) for line in notes.read_text().split()]
     assert sorted(starts)[:2] == [0, 0]
@@ -230,9 +235,9 @@ def test_a_node_gets_the_files_that_a_cell_reads(
     weights.write_bytes(b"weights")
     plugin = tmp_path / "plugin.py"
     plugin.write_text("x = 1")
-    (cell,) = fake_plan(1).cells
+    (one,) = fake_plan(1).cells
     assets = Assets((tmp_path / "mine",), weights={"inception": weights})
-    plan = Plan("x", (replace(cell, dataset="fashion-mnist"),), (str(plugin),), assets)
+    plan = Plan("x", (replace(one, dataset="fashion-mnist"),), (str(plugin),), assets)
     puts: list[dict[str, bytes]] = []
     store = Store(registry, lambda files: puts.append(files) or files)
     freight = store.of(plan)

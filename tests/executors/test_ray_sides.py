@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -82,7 +84,7 @@ def test_a_cell_asks_for_what_the_user_said(cluster: ThreadRay, tmp_path: Path) 
 def test_a_node_that_does_not_see_the_folder_gets_parcels(
     cluster: ThreadRay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(RayExecutor, "_visible", lambda self: _nothing())
+    monkeypatch.setattr(RayExecutor, "_visible", lambda self: contextlib.nullcontext())
     plan, heard = fake_plan(3), Heard()
     folder = fake_folder(tmp_path / "auto", plan)
     assert set(statuses(executor(plan, folder, heard, "auto").run(plan.cells)).values()) == {"done"}
@@ -91,12 +93,6 @@ def test_a_node_that_does_not_see_the_folder_gets_parcels(
     outcomes = executor(plan, folder, Heard(), "shared").run(plan.cells)
     assert {outcome.status for outcome in outcomes} == {"error"}
     assert "does not see" in outcomes[0].reason
-
-
-def _nothing() -> Any:
-    import contextlib
-
-    return contextlib.nullcontext()
 
 
 def test_a_lost_cell_goes_on_from_its_checkpoint(cluster: ThreadRay, tmp_path: Path) -> None:
@@ -144,8 +140,6 @@ def test_a_cell_is_not_placed_for_ever(
 
 
 def lost_reference(cluster: ThreadRay) -> Any:
-    from concurrent.futures import Future
-
     reference: Future[Any] = Future()
     cluster.lose(reference)
     return reference
