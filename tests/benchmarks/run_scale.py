@@ -49,7 +49,10 @@ MOST_RATIO = 0.6
 
 
 def main() -> int:
-    """Measure everything, each in a process of its own; 0 where two workers are fast enough."""
+    """Measure everything, each in a process of its own, and write what there is after each.
+
+    0 where all could be measured and two workers are fast enough.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", default="125,500,2000")
     parser.add_argument("--kinds", default=",".join(KINDS))
@@ -60,29 +63,24 @@ def main() -> int:
         print(json.dumps(measure(*json.loads(given.one))))
         return 0
     counts, kinds = [int(part) for part in given.cells.split(",")], given.kinds.split(",")
-    rows = [
-        {"what": "no-op command", "executor": "", "cells": 50, **ask("alone", "", 50)},
-        {"what": "worker", "executor": "", "cells": 2, **ask("worker", "", 2)},
-    ]
-    for kind in kinds:
-        for count in counts:
-            rows.append(
-                {"what": "cells", "executor": kind, "cells": count, **ask("cells", kind, count)}
-            )
-            print(rows[-1], flush=True)
-    for count in counts:
-        rows.append({"what": "run", "executor": "", "cells": count, **ask("run", "", count)})
+    wanted = [("no-op command", "alone", "", 50), ("worker", "worker", "", 2)]
+    wanted += [("cells", "cells", kind, count) for kind in kinds for count in counts]
+    wanted += [("run", "run", "", count) for count in counts]
+    wanted += [(f"{jobs} at once", "equal", kind, jobs) for kind in kinds for jobs in (1, 2)]
+    rows, ratios, failed = [], {}, False
+    for label, what, kind, count in wanted:
+        try:
+            found = ask(what, kind, count)
+        except subprocess.CalledProcessError as error:
+            print(f"{label} {kind} {count} can't be measured: exit code {error.returncode}")
+            failed = True
+            continue
+        cells = EQUAL_CELLS if what == "equal" else count
+        rows.append({"what": label, "executor": kind, "cells": cells, **found})
         print(rows[-1], flush=True)
-    for kind in kinds:
-        for jobs in (1, 2):
-            found = ask("equal", kind, jobs)
-            rows.append(
-                {"what": f"{jobs} at once", "executor": kind, "cells": EQUAL_CELLS, **found}
-            )
-            print(rows[-1], flush=True)
-    ratios = write(rows, kinds, given.out)
+        ratios = write(rows, kinds, given.out)
     print(ratios)
-    return int(any(ratio > MOST_RATIO for ratio in ratios.values()))
+    return int(failed or any(ratio > MOST_RATIO for ratio in ratios.values()))
 
 
 def ask(what: str, kind: str, count: int) -> dict[str, float]:
@@ -313,48 +311,72 @@ def write(rows: list[dict[str, Any]], kinds: list[str], out: Path) -> dict[str, 
         for row in rows:
             writer.writerow({k: f"{v:.3f}" if isinstance(v, float) else v for k, v in row.items()})
     wall = {(row["what"], row["executor"]): row["wall_s"] for row in rows if "wall_s" in row}
-    ratios = {kind: wall["2 at once", kind] / wall["1 at once", kind] for kind in kinds}
+    ratios = {
+        kind: wall["2 at once", kind] / wall["1 at once", kind]
+        for kind in kinds
+        if ("2 at once", kind) in wall
+    }
     (out / "scale.md").write_text("\n".join(lines(rows, ratios)) + "\n")
     return ratios
 
 
 def lines(rows: list[dict[str, Any]], ratios: dict[str, float]) -> list[str]:
-    """The page: what was measured where, and the tables."""
-    command, worker = rows[:2]
-    each = 1000 * command["others_cpu_s"] / command["cells"]
+    """The page: what was measured where, and a part for all that was."""
+    by_name = {row["what"]: row for row in rows}
+    given = " ".join(["python tests/benchmarks/run_scale.py", *sys.argv[1:]])
     found = [
         "# Placing cells",
         "",
-        f"`python tests/benchmarks/run_scale.py`; {processor_name()}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}, load {os.getloadavg()[2]:.1f} (15 minutes).",
+        f"`{given}`; {processor_name()}, {os.cpu_count()} cores, Python "
+        f"{platform.python_version()}, load {os.getloadavg()[2]:.1f} (15 minutes).",
+    ]
+    if "worker" in by_name:
+        seconds = by_name["worker"]["others_cpu_s"] / by_name["worker"]["cells"]
+        found += [
+            "",
+            f"A worker that starts, loads `ring8` and has nothing to train or to measure takes "
+            f"{seconds:.1f} s of CPU and {by_name['worker']['peak_mib']:.0f} MiB.",
+        ]
+    if "no-op command" in by_name:
+        command = by_name["no-op command"]
+        each = 1000 * command["others_cpu_s"] / command["cells"]
+        found += ["", f"The command that stands for a cell that does nothing takes {each:.0f} ms."]
+    found += [*_cells(rows), *_run(rows)]
+    if ratios:
+        found += [
+            "",
+            f"The same {EQUAL_CELLS} cells of {EQUAL_SECONDS:g} s, two at once over one at once:",
+            "",
+            "| executor | time of two / time of one |",
+            "|---|---:|",
+            *(f"| {kind} | {ratio:.2f} |" for kind, ratio in ratios.items()),
+        ]
+    return found
+
+
+def _cells(rows: list[dict[str, Any]]) -> list[str]:
+    found = [
         "",
-        f"A worker that starts, loads `ring8` and has nothing to train or to measure takes "
-        f"{worker['others_cpu_s'] / worker['cells']:.1f} s of CPU and "
-        f"{worker['peak_mib']:.0f} MiB.",
-        "",
-        f"Cells that do nothing; the command that stands for one takes {each:.0f} ms of CPU by "
-        "itself. CPU of the driver (the process that runs `bench run`) and of all that it started, "
-        "the cells included. Memory: the driver's peak above what it held when the executor began.",
+        "Cells that do nothing. CPU of the driver (the process that runs `bench run`), and of it "
+        "and all that it started, the cells included. Memory: the driver's peak above what it held "
+        "when the executor began.",
         "",
         "| executor | cells | driver, ms CPU a cell | all, ms CPU a cell | driver's peak, MiB |",
         "|---|---:|---:|---:|---:|",
     ]
     for row in rows:
         if row["what"] == "cells":
-            cells = row["cells"]
-            driver = 1000 * row["driver_cpu_s"] / cells
-            every = 1000 * (row["driver_cpu_s"] + row["others_cpu_s"]) / cells
+            driver = 1000 * row["driver_cpu_s"] / row["cells"]
+            every = driver + 1000 * row["others_cpu_s"] / row["cells"]
             found.append(
-                f"| {row['executor']} | {cells:,} | {driver:.1f} | {every:.0f} | "
+                f"| {row['executor']} | {row['cells']:,} | {driver:.1f} | {every:.0f} | "
                 f"{row['peak_mib']:.1f} |"
             )
-    found += [
-        "",
-        f"The same {EQUAL_CELLS} cells of {EQUAL_SECONDS:g} s, two at once over one at once:",
-        "",
-        "| executor | time of two / time of one |",
-        "|---|---:|",
-        *(f"| {kind} | {ratio:.2f} |" for kind, ratio in ratios.items()),
+    return found
+
+
+def _run(rows: list[dict[str, Any]]) -> list[str]:
+    found = [
         "",
         "The rest of a run, over a folder in which every cell has all its scores: `begin` writes, "
         "reads and merges the plan and looks through all cells; `end` writes scores.csv and the "
