@@ -239,7 +239,7 @@ def _kept(item: Freight) -> Path:
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(1) as aside:  # as in `_talking`
-        contents = aside.submit(ray.get, item.reference).result()
+        contents: Any = aside.submit(ray.get, item.reference).result()
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         files = Path(temporary, "files")
         for name, content in contents.items():

@@ -1,4 +1,7 @@
-"""A model that writes a checkpoint after every step, and notes the steps at which it began."""
+"""A model that writes a checkpoint after every step, and notes the steps at which it began.
+
+Halfway it waits until it may go on, so that what a test does to it happens in mid-training.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,11 @@ from benchbench.api import ModelSpec, hookimpl
 from benchbench.api.model import Model
 from benchbench.runner import cell as cell_module
 
+HALFWAY = 5
+
 
 class Steady(Model):
-    """A Gaussian around a trained mean, in no hurry."""
+    """A Gaussian around a trained mean."""
 
     def __init__(self, config, data):
         super().__init__(config, data)
@@ -29,7 +34,8 @@ class Steady(Model):
                 with Path(os.environ["STEADY_NOTES"]).open("a") as file:
                     file.write(f"{training.step}\n")
                 noted = True
-            time.sleep(float(os.environ["STEADY_PAUSE"]))
+            while training.step == HALFWAY and not Path(os.environ["STEADY_GO"]).exists():
+                time.sleep(0.05)
             loss = (x - self.mean).square().mean()
             opt.zero_grad()
             loss.backward()

@@ -46,7 +46,7 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path = tmp_path_factory.mktemp("steady") / "notes"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STEADY_NOTES", str(path))
-        patch.setenv("STEADY_PAUSE", "0.1")
+        patch.setenv("STEADY_GO", str(path.with_name("go")))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         here = f"{Path(__file__).parents[2]}"
         patch.setenv("PYTHONPATH", os.pathsep.join([here, f"{here}/plugins"]))
@@ -168,11 +168,14 @@ def test_a_lost_node_loses_nothing(
         monkeypatch.setattr(cell_module, name, getattr(cell_module, name))
     registry = Registry.load([STEADY])
     plan = steady_plan(registry)
+    go = notes.with_name("go")
+    go.touch()
     alone = Run(plan, registry, tmp_path / "alone", jobs=2)
     silent = Heard()
     alone.execute(silent.on_event, silent.on_end)
     assert {outcome.status for outcome in silent.ended} == {"done"}
     notes.unlink()
+    go.unlink()
 
     heard = Heard()
     placed = Run(plan, registry, tmp_path / "placed", placement=RayPlacement(files="stream"))
@@ -181,8 +184,11 @@ def test_a_lost_node_loses_nothing(
     victim = cluster.list_all_nodes()[-1]
 
     def kill() -> None:
-        until(lambda: all(checkpoint.is_file() for checkpoint in checkpoints))
-        cluster.remove_node(victim, allow_graceful=False)
+        try:
+            until(lambda: all(checkpoint.is_file() for checkpoint in checkpoints))
+            cluster.remove_node(victim, allow_graceful=False)
+        finally:
+            go.touch()
 
     thread = meanwhile(kill)
     outcomes = placed.execute(heard.on_event, heard.on_end)
@@ -208,7 +214,7 @@ def steady_plan(registry: Registry) -> Plan:
             "models": ("steady",),
             "datasets": ("ring8",),
             "seeds": (0, 1),
-            "budget": "80step",
+            "budget": "10step",
             "metrics": {"modes": {}},
             "plugins": (str(STEADY),),
         }
