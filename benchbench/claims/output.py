@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "SIGNS", "to_markdown", "to_table", "write_claims"]
 
 SIGNS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "untestable": "–"}
+KINDS = (".png", ".svg", ".pdf")
 COLUMNS = (
     "id",
     "dataset",
@@ -52,19 +53,31 @@ def write_claims(file: ClaimFile, judged: Sequence[Judged], out: Path, note: str
     """Write claims.md, claims.csv and, as PNG, SVG and PDF, figures/claims and figures/claim-ID
     into the folder.
 
-    note: a line for the head of claims.md, such as that this was a rehearsal.
+    note: a line for the head of claims.md, such as that this was a rehearsal. Where the folder has
+    the same words, values and figures already, nothing is drawn again.
     """
+    texts = {"claims.md": to_markdown(file, judged, note), "claims.csv": to_csv(file, judged)}
+    drawn = [out / figure_name(one) for one in judged if has_figure(one)]
+    files = [path.with_suffix(kind) for path in drawn for kind in KINDS]
+    if all(_holds(out / name, text) for name, text in texts.items()) and all(
+        path.is_file() for path in files
+    ):
+        return
     (out / "figures").mkdir(parents=True, exist_ok=True)
     for one in judged:
         path = out / figure_name(one)
-        if has_figure(one):
+        if path in drawn:
             draw_claim(one, path)
         else:
-            for kind in (".png", ".svg", ".pdf"):  # of an earlier run
+            for kind in KINDS:  # of an earlier run
                 path.with_suffix(kind).unlink(missing_ok=True)
     draw_all(judged, out / "figures" / "claims.png")
-    write_text_atomic(out / "claims.md", to_markdown(file, judged, note))
-    write_text_atomic(out / "claims.csv", to_csv(file, judged))
+    for name, text in texts.items():  # last, because they say that the figures are there
+        write_text_atomic(out / name, text)
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_bytes() == text.encode()
 
 
 def figure_name(judged: Judged) -> Path:

@@ -81,12 +81,12 @@ def test_the_report_tells_the_evidence(file: ClaimFile, judged: list[Judged]) ->
 def test_files_and_figures_are_written_and_stay_the_same(
     tmp_path: Path, file: ClaimFile, judged: list[Judged]
 ) -> None:
-    write_claims(file, judged, tmp_path)
-    before = {p.name: p.read_bytes() for p in (tmp_path / "figures").iterdir()}
+    write_claims(file, judged, tmp_path / "a")
+    before = {p.name: p.read_bytes() for p in (tmp_path / "a" / "figures").iterdir()}
     stems = ("claims", "claim-far", "claim-two", "claim-same")
     assert set(before) == {f"{stem}.{kind}" for stem in stems for kind in ("png", "svg", "pdf")}
-    write_claims(file, judged, tmp_path)
-    assert {p.name: p.read_bytes() for p in (tmp_path / "figures").iterdir()} == before
+    write_claims(file, judged, tmp_path / "b")
+    assert {p.name: p.read_bytes() for p in (tmp_path / "b" / "figures").iterdir()} == before
 
 
 def test_a_figure_goes_where_its_claim_has_no_effect_any_more(
@@ -104,3 +104,17 @@ def test_the_terminal_s_table_has_every_verdict(judged: list[Judged]) -> None:
     text = console.export_text()
     for words in ("✓ supported", "✗ refuted", "? inconclusive", "– untestable"):
         assert words in text
+
+
+def test_what_is_there_already_is_not_drawn_again(
+    tmp_path: Path, file: ClaimFile, judged: list[Judged]
+) -> None:
+    write_claims(file, judged, tmp_path)
+    figures = sorted(tmp_path.glob("figures/*"))
+    before = {path: path.stat().st_mtime_ns for path in figures}
+    write_claims(file, judged, tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in figures} == before
+    gone = next(path for path in figures if path.suffix == ".svg" and "claim-" in path.name)
+    gone.unlink()
+    write_claims(file, judged, tmp_path)
+    assert gone.is_file()
