@@ -49,12 +49,12 @@ COLUMNS = (
 """Of claims.csv: a row with an empty data set has the claim's verdict, the others one each."""
 
 
-def write_claims(file: ClaimFile, judged: Sequence[Judged], out: Path, note: str = "") -> None:
+def write_claims(file: ClaimFile, judged: Sequence[Judged], out: Path, note: str = "") -> bool:
     """Write claims.md, claims.csv and, as PNG, SVG and PDF, figures/claims and figures/claim-ID
     into the folder.
 
     note: a line for the head of claims.md, such as that this was a rehearsal. Where the folder has
-    the same words, values and figures already, nothing is drawn again.
+    the same words, values and figures already, nothing is written again, and False comes back.
     """
     texts = {"claims.md": to_markdown(file, judged, note), "claims.csv": to_csv(file, judged)}
     drawn = [out / figure_name(one) for one in judged if has_figure(one)]
@@ -62,7 +62,7 @@ def write_claims(file: ClaimFile, judged: Sequence[Judged], out: Path, note: str
     if all(_holds(out / name, text) for name, text in texts.items()) and all(
         path.is_file() for path in files
     ):
-        return
+        return False
     (out / "figures").mkdir(parents=True, exist_ok=True)
     for one in judged:
         path = out / figure_name(one)
@@ -74,6 +74,7 @@ def write_claims(file: ClaimFile, judged: Sequence[Judged], out: Path, note: str
     draw_all(judged, out / "figures" / "claims.png")
     for name, text in texts.items():  # last, because they say that the figures are there
         write_text_atomic(out / name, text)
+    return True
 
 
 def _holds(path: Path, text: str) -> bool:

@@ -76,7 +76,7 @@ def _execute(
     from benchbench.runner.scoring import all_specs
     from benchbench.store.scores import frame
 
-    code, scores, job = 0, frame([]), None
+    code, ran, scores, job = 0, False, frame([]), None
     if compiled.plan is not None:
         job = Run(
             compiled.plan,
@@ -89,7 +89,7 @@ def _execute(
         )
         if options["dry_run"]:
             return _dry_run(job)
-        code = _run(file, job, registry)
+        code, ran = _run(file, job, registry)
         scores = job.scores()
     elif options["dry_run"]:
         click.echo("nothing to run")
@@ -101,20 +101,21 @@ def _execute(
     specs = all_specs(registry)
     judged = judge_file(file, compiled, scores, specs)
     write_instruments(check_instruments(scores, specs), out)
-    _show(file, judged, out, _rehearsed(options))
+    news = _show(file, judged, out, _rehearsed(options)) or ran
     if job is not None:
         from benchbench.cli.output import Output
 
+        output = Output(job, registry)
         with job.held():
-            Output(job, registry).report()
+            output.report(again=news)
     failed = [one.claim.id for one in judged if one.verdict in options["fail_on"]]
     if failed:
         click.echo(f"failed   verdict {' or '.join(options['fail_on'])}: {', '.join(failed)}")
     return code or int(bool(failed))
 
 
-def _run(file: ClaimFile, job: Run, registry: Registry) -> int:
-    """Run the missing cells; the exit code of what failed."""
+def _run(file: ClaimFile, job: Run, registry: Registry) -> tuple[int, bool]:
+    """Run the missing cells; the exit code of what failed, and whether there were any."""
     from benchbench.api import Budget
     from benchbench.cli.output import Output
     from benchbench.cli.progress import run_cells
@@ -123,7 +124,7 @@ def _run(file: ClaimFile, job: Run, registry: Registry) -> int:
     with job.held():
         outcomes = run_cells(job, Budget.parse(file.budget))
         job.folder.write_context(run_context(job.whole, job.folder))
-    return Output(job, registry).exit_code(outcomes)
+    return Output(job, registry).exit_code(outcomes), bool(outcomes)
 
 
 def _dry_run(job: Run) -> int:
@@ -154,12 +155,13 @@ def _rehearsed(options: dict[str, Any]) -> str:
     return f"A rehearsal with {' '.join(changed)}: no verdict of the file." if changed else ""
 
 
-def _show(file: ClaimFile, judged: list[Judged], out: Path, note: str) -> None:
+def _show(file: ClaimFile, judged: list[Judged], out: Path, note: str) -> bool:
+    """Write and print the verdicts; whether any file of them is new."""
     from rich.console import Console
 
     from benchbench.claims.output import to_table, write_claims
 
-    write_claims(file, judged, out, note)
+    news = write_claims(file, judged, out, note)
     console = Console()
     width = console.width if console.is_terminal else 140
     Console(width=width).print(to_table(judged))
@@ -169,3 +171,4 @@ def _show(file: ClaimFile, judged: list[Judged], out: Path, note: str) -> None:
         click.echo(note)
     click.echo(f"claims   {out / 'claims.md'}, claims.csv")
     click.echo(f"figures  {out / 'figures'}")
+    return news

@@ -100,9 +100,13 @@ class Output:
         """Where the report lies."""
         return self.job.folder.path / FILE
 
-    def report(self) -> None:
-        """Write report.html from what the folder holds by now, and say where."""
-        write_report([self.job.folder.path], self.report_file, self.registry, self.readings)
+    def report(self, *, again: bool = True) -> None:
+        """Write report.html from what the folder holds by now, and say where.
+
+        again: also where there is one.
+        """
+        if again or not self.report_file.is_file():
+            write_report([self.job.folder.path], self.report_file, self.registry, self.readings)
         click.echo(f"report   {self.report_file}")
 
     def exit_code(self, outcomes: list[Outcome]) -> int:

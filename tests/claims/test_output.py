@@ -109,10 +109,10 @@ def test_the_terminal_s_table_has_every_verdict(judged: list[Judged]) -> None:
 def test_what_is_there_already_is_not_drawn_again(
     tmp_path: Path, file: ClaimFile, judged: list[Judged]
 ) -> None:
-    write_claims(file, judged, tmp_path)
+    assert write_claims(file, judged, tmp_path)
     figures = sorted(tmp_path.glob("figures/*"))
     before = {path: path.stat().st_mtime_ns for path in figures}
-    write_claims(file, judged, tmp_path)
+    assert not write_claims(file, judged, tmp_path)
     assert {path: path.stat().st_mtime_ns for path in figures} == before
     gone = next(path for path in figures if path.suffix == ".svg" and "claim-" in path.name)
     gone.unlink()
