@@ -6,10 +6,10 @@ import threading
 from functools import cached_property
 from typing import Any
 
-from benchbench.api import Assets, DatasetSpec, UsageError
+from benchbench.api import Assets, DatasetSpec
 from benchbench.api.data import Dataset, Split, SplitName
 from benchbench.registry import Registry, resolve
-from benchbench.testing.outcomes import Breach, NotApplicable
+from benchbench.testing.outcomes import loaded
 from benchbench.testing.states import moved_by
 from benchbench.testing.subject import settled
 
@@ -59,13 +59,7 @@ class DatasetSubject:
     @property
     def dataset(self) -> Dataset:
         """The data set, loaded once; raises NotApplicable where its files are not here."""
-        found = self._first
-        if isinstance(found, UsageError):
-            raise NotApplicable(str(found))
-        if isinstance(found, BaseException):
-            raise found
-        if not isinstance(found, Dataset):
-            raise Breach(f"load returned a {type(found).__name__}, no benchbench.api.Dataset")
+        found: Dataset = loaded(self._first, Dataset)
         return found
 
     @cached_property

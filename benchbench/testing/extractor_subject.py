@@ -17,10 +17,10 @@ from unittest import mock
 import torch
 from torch import Tensor
 
-from benchbench.api import Assets, ExtractorSpec, Kind, UsageError
+from benchbench.api import Assets, ExtractorSpec, Kind
 from benchbench.api.evaluation import Extractor
 from benchbench.registry import resolve
-from benchbench.testing.outcomes import Breach, NotApplicable
+from benchbench.testing.outcomes import loaded
 from benchbench.testing.states import moved_by
 from benchbench.testing.subject import settled
 
@@ -65,13 +65,7 @@ class ExtractorSubject:
     @property
     def extractor(self) -> Extractor:
         """The extractor, loaded once; raises NotApplicable where its weights are not here."""
-        found = self._first[0]
-        if isinstance(found, UsageError):
-            raise NotApplicable(str(found))
-        if isinstance(found, BaseException):
-            raise found
-        if not isinstance(found, Extractor):
-            raise Breach(f"load returned a {type(found).__name__}, no benchbench.api.Extractor")
+        found: Extractor = loaded(self._first[0], Extractor)
         return found
 
     @cached_property

@@ -7,9 +7,11 @@ contract is broken, and `NotApplicable` where there is nothing to check.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-__all__ = ["Breach", "NotApplicable", "Outcome", "Status", "ensure"]
+from benchbench.api import UsageError
+
+__all__ = ["Breach", "NotApplicable", "Outcome", "Status", "ensure", "loaded"]
 
 Status = Literal["passed", "failed", "skipped", "expected"]
 
@@ -39,3 +41,18 @@ def ensure(condition: bool, message: str) -> None:
     """Raise `Breach` with this message unless the condition holds."""
     if not condition:
         raise Breach(message)
+
+
+def loaded(found: Any, wanted: type[Any]) -> Any:
+    """What a plugin's `load` gave, or raised, as what it has to be.
+
+    Raises NotApplicable for a UsageError: its files are not here.
+    """
+    if isinstance(found, UsageError):
+        raise NotApplicable(str(found))
+    if isinstance(found, BaseException):
+        raise found
+    if not isinstance(found, wanted):
+        name = f"benchbench.api.{wanted.__name__}"
+        raise Breach(f"load returned a {type(found).__name__}, no {name}")
+    return found
