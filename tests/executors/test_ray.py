@@ -187,7 +187,8 @@ def test_a_lost_node_loses_nothing(
         try:
             until(lambda: all(checkpoint.is_file() for checkpoint in checkpoints))
             cluster.remove_node(victim, allow_graceful=False)
-        finally:
+            until(lambda: any(event["event"] == "lost" for _, event in heard.events))
+        finally:  # only now: what its node has left running must not end the training first
             go.touch()
 
     thread = meanwhile(kill)
