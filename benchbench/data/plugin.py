@@ -98,7 +98,7 @@ _FROM_FILES = (
         implementation="benchbench.data.pulse:load_pulse",
         where="benchbench.data.pulse_file:where_pulse",
         summary="windows of 1.28 s of a recorded pulse at 50 Hz; splits share no value",
-        reference="van Gent et al., HeartPy, 2019 (recording, MIT licence)",
+        reference="van Gent et al., HeartPy, 2019 (LICENSE: MIT, metadata: GPL)",
     ),
     DatasetSpec(
         name="folder",

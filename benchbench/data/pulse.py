@@ -1,9 +1,10 @@
 """`pulse`: windows of a real recording of blood flow, a photoplethysmogram.
 
 The recording is `data3.csv` of the package HeartPy (van Gent et al., "HeartPy: A novel heart rate
-algorithm for the analysis of noisy signals", 2019; MIT licence): 68,475 values of an optical
-sensor on a person's skin, 682 s at 100 Hz. Pairs of values are averaged to 50 Hz, and windows of
-64 (1.28 s, about one heartbeat) are cut out, one every 2 values, at whatever phase of the beat.
+algorithm for the analysis of noisy signals", 2019; LICENSE: MIT, metadata: GPL): 68,475 values of
+an optical sensor on a person's skin, 682 s at 100 Hz. Pairs of values are averaged to 50 Hz, and
+windows of 64 (1.28 s, about one heartbeat) are cut out, one every 2 values, at whatever phase of
+the beat.
 
 Splits: the recording is cut into blocks of 1,000 values (20 s), dealt out in turn to train,
 train, validation, train, test. Windows lie within a block, so none of one split shares a value

@@ -22,7 +22,7 @@ __all__ = ["COLOURS", "Effect", "claim_figure", "overview_figure"]
 COLOURS = {"supported": "#009E73", "refuted": "#D55E00", "inconclusive": "#7F5F00"}
 """Okabe and Ito's green and vermilion; the verdict is also written beside each interval."""
 _TOP, _ROW, _FOOT = 62, 46, 58
-_RIGHT = 106
+_RIGHT = 118
 """Pixels right of the axes, for the verdict."""
 _LETTER = 6.4
 """Pixels that a letter of a label takes, about."""
