@@ -10,19 +10,16 @@ from typing import TYPE_CHECKING
 import click
 
 from benchbench.registry import Registry
-from benchbench.report.curves import draw_curves
 from benchbench.report.instruments import (
     Finding,
     check_instruments,
     instrument_lines,
     write_instruments,
 )
-from benchbench.report.page.write import FILE, write_report
-from benchbench.report.pictures import Pictures
+from benchbench.report.page import FILE
 from benchbench.report.readings import Readings
 from benchbench.report.renderers import to_rich, write_tables
 from benchbench.report.tables import build_tables
-from benchbench.report.tradeoffs import write_tradeoffs
 from benchbench.report.tree import Tables
 from benchbench.runner.context import run_context
 from benchbench.runner.executor import Outcome
@@ -33,6 +30,8 @@ from benchbench.runner.scoring import all_specs
 if TYPE_CHECKING:
     import pandas as pd
 
+    from benchbench.report.pictures import Pictures
+
 __all__ = ["Output"]
 
 PAUSE, SHARE = 5.0, 0.05
@@ -41,10 +40,13 @@ are made from all cells, so that a rewrite for each of n cells would read n² / 
 
 
 class Output:
-    """The files of a run beside its cells."""
+    """The files of a run beside its cells.
 
-    def __init__(self, job: Run, registry: Registry) -> None:
-        self.job, self.registry = job, registry
+    drawn: pictures and the report as well; what draws them is imported only then.
+    """
+
+    def __init__(self, job: Run, registry: Registry, *, drawn: bool = True) -> None:
+        self.job, self.registry, self.drawn = job, registry, drawn
         self.specs = all_specs(registry)
         self.readings = Readings(registry)
         self._pictures: Pictures | None = None
@@ -60,10 +62,13 @@ class Output:
             self._tables()
             ended = time.monotonic()
             self._next = ended + max(PAUSE, (ended - began) / SHARE)
-        self._drawing().draw_cell(cell)
+        if self.drawn:
+            self._drawing().draw_cell(cell)
 
     def _drawing(self) -> Pictures:
         """Made late: the folder's whole plan is known once the run has begun."""
+        from benchbench.report.pictures import Pictures
+
         if self._pictures is None:
             self._pictures = Pictures(self.job.folder, self.job.whole, self.readings)
         return self._pictures
@@ -73,14 +78,9 @@ class Output:
         from rich.console import Console
 
         scores, tables, findings = self._tables()
-        pictures = self._drawing()
-        for cell in self.job.whole.cells:
-            if self._lacks_picture(cell):
-                pictures.draw_cell(cell)
-        pictures.draw_all(tables)
         figures = self.job.folder.path / "figures"
-        draw_curves(scores, self.specs, pictures.styles, figures)
-        write_tradeoffs(tables, pictures.styles, figures)
+        if self.drawn:
+            self._draw(scores, tables, figures)
         console = Console()
         width = console.width if console.is_terminal else 120
         console = Console(width=width)
@@ -92,8 +92,21 @@ class Output:
             click.echo(line)
         click.echo(f"scores   {out / 'scores.csv'}")
         click.echo(f"tables   {out / 'table.md'}, table.tex, table.csv")
-        click.echo(f"figures  {figures}")
-        self.report()
+        if self.drawn:
+            click.echo(f"figures  {figures}")
+            self.report()
+
+    def _draw(self, scores: pd.DataFrame, tables: Tables, figures: Path) -> None:
+        from benchbench.report.curves import draw_curves
+        from benchbench.report.tradeoffs import write_tradeoffs
+
+        pictures = self._drawing()
+        for cell in self.job.whole.cells:
+            if self._lacks_picture(cell):
+                pictures.draw_cell(cell)
+        pictures.draw_all(tables)
+        draw_curves(scores, self.specs, pictures.styles, figures)
+        write_tradeoffs(tables, pictures.styles, figures)
 
     @property
     def report_file(self) -> Path:
@@ -105,6 +118,8 @@ class Output:
 
         again: also where there is one.
         """
+        from benchbench.report.page.write import write_report
+
         if again or not self.report_file.is_file():
             write_report([self.job.folder.path], self.report_file, self.registry, self.readings)
         click.echo(f"report   {self.report_file}")

@@ -27,12 +27,14 @@ def report(
     beyond its interval. Where two folders have the same score, the later folder's is shown.
     Nothing that a folder names is executed: give plugin files with --plugin.
     """
+    from benchbench.report.page import FILE
+
     for folder in folders:
         if not any((Path(folder) / name).is_file() for name in ("plan.json", "scores.csv")):
             raise UsageError(
                 f"{folder!r} is no result folder: it has neither plan.json nor scores.csv"
             )
-    path = Path(out) if out else Path(folders[-1]) / "report.html"
+    path = Path(out) if out else Path(folders[-1]) / FILE
     if path.is_dir():
         raise UsageError(f"--out {out!r} is a folder; give a file, as in report.html")
     if not path.parent.is_dir():

@@ -53,6 +53,7 @@ MAX_NOTES = 20
 @click.option("--controls", is_flag=True, help="Also score controls, to check the instruments.")
 @click.option("--out", help="Result folder (default: results/NAME).")
 @click.option("--open", "open_", is_flag=True, help="Show the report in the browser at the end.")
+@click.option("--no-report", is_flag=True, help="Scores and tables only: no figures, no report.")
 @click.option("--fresh", is_flag=True, help="Discard what the result folder holds.")
 def run(suite: str | None, **options: Any) -> int:
     """Train each model under the same budget, measure it, and print a comparison table.
@@ -61,6 +62,8 @@ def run(suite: str | None, **options: Any) -> int:
     Without SUITE and --datasets the embedded default suite runs into results/default.
     Cells that are already done in the result folder are reused.
     """
+    if options["open_"] and options["no_report"]:
+        raise UsageError("--open shows the report that --no-report leaves out; give one of them")
     from benchbench.registry import Registry
     from benchbench.runner.plan import check_suite
     from benchbench.runner.suite import load_suite
@@ -166,7 +169,7 @@ def carry_out(
         fresh=options["fresh"],
         placement=options.get("placement"),
     )
-    output = Output(job, registry)
+    output = Output(job, registry, drawn=not options["no_report"])
     with job.held():
         outcomes = run_cells(
             job,

@@ -26,7 +26,7 @@ import math
 from typing import Any
 
 import torch
-from scipy.stats import chi2
+from scipy.special import chdtr
 from torch import Tensor
 
 from benchbench.api import NotAvailable, Score
@@ -61,7 +61,7 @@ def mode_width(x: Tensor, nearest: Tensor, modes: GaussianModes) -> float | None
         return None
     d = x.shape[1]
     variance = float((x - means[nearest]).square().sum()) / (freedom * d)
-    kept = chi2.cdf(REACH**2, d + 2) / chi2.cdf(REACH**2, d)
+    kept = chdtr(d + 2, REACH**2) / chdtr(d, REACH**2)
     return math.sqrt(variance / kept) / modes.sigma
 
 

@@ -19,7 +19,7 @@ Procedure", 1979.
 from __future__ import annotations
 
 import torch
-from scipy.stats import norm
+from scipy.special import ndtr
 from sklearn.cluster import KMeans
 from torch import Tensor
 
@@ -55,7 +55,7 @@ def different_bins(a: Tensor, b: Tensor) -> Tensor:
     deviation = (pooled * (1 - pooled) * (1 / n + 1 / k)).sqrt()
     z = (a / n - b / k).abs() / deviation
     z = torch.where(deviation > 0, z, 0.0)
-    return 2 * torch.from_numpy(norm.sf(z.cpu().numpy()))
+    return 2 * torch.from_numpy(ndtr(-z.cpu().numpy()))
 
 
 def holm(p: Tensor, alpha: float = ALPHA) -> Tensor:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import binom
+from scipy.special import bdtr
 
 from benchbench.api import Evaluation, NotAvailable, Score
 from benchbench.metrics.flops import FlopCounter
@@ -111,8 +111,8 @@ def median_interval(times: Sequence[float]) -> tuple[float, float] | None:
     with probability 1 − 2 P(Binomial < r). None where not even (min, max) does: k < 6.
     """
     k = len(times)
-    # ppf gives the smallest r with P(Binomial <= r) >= 0.025, so P(Binomial < r) < 0.025.
-    rank = int(binom.ppf(0.025, k, 0.5))
+    # The smallest r with P(Binomial <= r) >= 0.025, so P(Binomial < r) < 0.025.
+    rank = next(r for r in range(k + 1) if bdtr(r, k, 0.5) >= 0.025)
     if rank < 1:
         return None
     ordered = sorted(times)

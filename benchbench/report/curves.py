@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -141,6 +140,8 @@ def _panel(
     spec: ScoreSpec,
     styles: Mapping[str, Style],
 ) -> list[str]:
+    import seaborn as sns  # seconds, of which only runs with fractions have any use
+
     models = done[done.model != REFERENCE_MODEL].copy()
     models["row"] = [
         label_of(RowKey(*key))

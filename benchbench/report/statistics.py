@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 __all__ = ["Difference", "Interval", "difference", "holm", "mean_interval"]
 
@@ -57,7 +57,7 @@ class Difference:
             return 1.0
         if self.standard_error == 0:
             return 0.0
-        return float(2 * stats.t.sf(abs(self.mean) / self.standard_error, self.dof))
+        return float(2 * stdtr(self.dof, -abs(self.mean) / self.standard_error))
 
     def interval(self, level: float = LEVEL) -> tuple[float, float] | None:
         """The interval of the difference at this level, or None."""
@@ -141,7 +141,7 @@ def _standard_error(x: np.ndarray) -> float:
 
 
 def _half_width(standard_error: float, dof: float, level: float) -> float:
-    return float(stats.t.ppf(0.5 + level / 2, dof)) * standard_error
+    return float(stdtrit(dof, 0.5 + level / 2)) * standard_error
 
 
 def _zero_if_rounding(mean: float, scale: float) -> float:

@@ -115,7 +115,7 @@ def test_a_run_on_a_folder(capfd: pytest.CaptureFixture[str], elsewhere: Path) -
     (elsewhere / "images" / "bad.png").write_bytes(b"no image")
     arguments = ("--models", "vae", "--datasets", "folder:images?size=8", "--metrics", "parameters")
     with pytest.raises(SystemExit) as caught:
-        main(["run", *arguments, "--budget", "2step", "--device", "cpu"])
+        main(["run", *arguments, "--budget", "2step", "--device", "cpu", "--no-report"])
     printed = capfd.readouterr()
     assert caught.value.code == 0, printed.err
     assert (printed.out + printed.err).count("refused 'bad.png': not an image") == 1

@@ -163,6 +163,7 @@ def test_from_nothing_to_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0, out
     arguments = ["--models", "mine", "--datasets", "grid25", "--plugin", "mine.py"]
     quick = ["--budget", "20step", "--seeds", "0", "--metrics", "modes", "--out", "out"]
+    quick.append("--no-report")
     code, out, err = ran(capsys, "run", *arguments, *quick)
     assert code == 0, err
     assert "mine" in Path("out/table.md").read_text()
@@ -176,7 +177,7 @@ def test_a_new_data_set_and_a_new_metric_stand_in_the_table(
     assert ran(capsys, "new", "far", "--type", "metric", "--single-file")[0] == 0
     arguments = ["--models", "vae", "--datasets", "mine", "--metrics", "far,modes"]
     plugins = ["--plugin", "mine.py", "--plugin", "far.py"]
-    quick = ["--budget", "20step", "--seeds", "0", "--out", "out", "--controls"]
+    quick = ["--budget", "20step", "--seeds", "0", "--out", "out", "--controls", "--no-report"]
     code, out, err = ran(capsys, "run", *arguments, *plugins, *quick)
     assert code == 0, err
     table = Path("out/table.md").read_text()

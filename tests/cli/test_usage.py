@@ -75,6 +75,7 @@ def test_an_extra_that_is_not_installed(
         (["run", "none.yaml"], ["suite 'none.yaml' is not a file", "default"]),
         (["run", "defualt"], ["did you mean 'default'"]),
         (["run", "--jobs", "0"], ["--jobs"]),
+        (["run", "--open", "--no-report"], ["--open", "--no-report", "give one of them"]),
         (["run", "--jobs", "two"], ["--jobs"]),
         (["run", "--timeout", "-1"], ["--timeout"]),
         (["run", "--executor", "dask"], ["--executor", "dask", "slurm"]),

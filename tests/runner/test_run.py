@@ -31,11 +31,12 @@ def bench(
     plugin: Path = FAULTY,
     dataset: str = "ring8",
     metrics: str = "modes,prdc",
+    report: bool = False,
 ) -> int:
     arguments = ["--models", models, "--plugin", str(plugin), "--out", out, "--budget", "50step"]
     seeds = [] if "--seeds" in more else ["--seeds", "0"]
     arguments += ["--datasets", dataset, "--metrics", metrics, *seeds, *more]
-    return _guarded(["run", *arguments])
+    return _guarded(["run", *arguments, *([] if report else ["--no-report"])])
 
 
 def run(models: str, out: str, *more: str) -> tuple[int, pd.DataFrame]:
@@ -123,17 +124,30 @@ def test_a_hanging_cell_is_ended(elsewhere: Path) -> None:
 
 def test_the_example_plugin_stands_in_the_table(elsewhere: Path) -> None:
     example = {"plugin": EXAMPLE, "dataset": "digits"}
-    assert bench("pixel-gaussian", "out", metrics="fid,modes", **example) == 0
+    assert bench("pixel-gaussian", "out", metrics="fid,modes", report=True, **example) == 0
     table = (Path("out") / "table.md").read_text()
     assert "pixel-gaussian" in table
     assert "real (held out)" in table
     picture = next(Path("out").glob("cells/digits/pixel-gaussian/*/samples.png"))
     assert picture.stat().st_size > 1000
     assert _guarded(["table", "out", "--format", "latex"]) == 0
+    (Path("out") / "report.html").unlink()
     # a new metric reloads the model that `fit` built, without training again
     assert bench("pixel-gaussian", "out", metrics="fid,prdc", **example) == 0
     scores = read_scores(Path("out") / "scores.csv")
     assert scores[scores.metric == "recall"].value.notna().all()
+    assert not (Path("out") / "report.html").exists()
+
+
+def test_no_report_can_be_made_up_for(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench("good", "out") == 0
+    assert not (Path("out") / "figures").exists()
+    assert "report" not in capsys.readouterr().out
+    assert bench("good", "out", report=True) == 0
+    assert "0 cells to run" in capsys.readouterr().err
+    assert list((Path("out") / "figures").glob("*.png"))
+    assert next(Path("out").glob("cells/ring8/good/*/samples.png")).is_file()
+    assert (Path("out") / "report.html").is_file()
 
 
 def test_two_runs_on_one_folder(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:

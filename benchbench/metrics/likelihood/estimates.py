@@ -22,7 +22,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from scipy.stats import t as student
+from scipy.special import stdtrit
 from torch import Tensor
 
 from benchbench.metrics.likelihood.importance import (
@@ -108,5 +108,5 @@ class Estimates:
         """Examples and draws random. n >= 2."""
         n = len(self.log_prob)
         spread = float((self.log_prob + self.total / 2).var()) / n
-        half = float(student.ppf(0.975, n - 1)) * math.sqrt(spread + self.shared)
+        half = float(stdtrit(n - 1, 0.975)) * math.sqrt(spread + self.shared)
         return Interval(self.corrected - half, self.corrected + half)

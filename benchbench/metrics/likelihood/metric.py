@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from scipy.stats import t as student
+from scipy.special import stdtrit
 from torch import Tensor
 
 from benchbench.api import Bound, Dataset, Evaluation, NotAvailable, Score
@@ -231,5 +231,5 @@ def _mean_score(metric: str, values: Tensor, bound: Bound, detail: dict[str, Any
             metric, None, n=n, status="error", reason=f"not finite on {bad} of {n} examples"
         )
     mean = float(values.mean())
-    half = float(student.ppf(0.975, n - 1)) * float(values.std()) / math.sqrt(n)
+    half = float(stdtrit(n - 1, 0.975)) * float(values.std()) / math.sqrt(n)
     return Score(metric, mean, bound, n=n, detail=detail, ci_low=mean - half, ci_high=mean + half)

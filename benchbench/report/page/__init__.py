@@ -11,3 +11,8 @@ benchbench.report.page.images    PNG in data URIs
 benchbench.report.page.charts    figures as SVG with a text beside each
 benchbench.report.page.origin    failures, provenance, the command to run it again
 """
+
+__all__ = ["FILE"]
+
+FILE = "report.html"
+"""What a run's report is called in its folder."""

@@ -46,9 +46,8 @@ if TYPE_CHECKING:
 
     from benchbench.api import ScoreSpec
 
-__all__ = ["FILE", "page", "write_report"]
+__all__ = ["page", "write_report"]
 
-FILE = "report.html"
 _STATIC = Path(__file__).parent / "static"
 
 
