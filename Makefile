@@ -10,7 +10,7 @@ bench: $(VENV)/.installed
 	$(BIN)/bench run --models ldm,vae,gan
 
 test: $(VENV)/.installed lint
-	$(BIN)/python -m pytest -n auto --dist loadscope
+	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
