@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from forked import arguments, bench, quick, warm
+from forked import arguments, bench, inline, warm
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,6 +29,6 @@ def warmed(tmp_path_factory: pytest.TempPathFactory) -> None:
 def whole(tmp_path_factory: pytest.TempPathFactory, warmed: None) -> Path:
     """The result folder of an uninterrupted run of `good`."""
     out = tmp_path_factory.mktemp("whole") / "out"
-    ended = bench(arguments(out), out.parent / "log", quick)
+    ended = bench(arguments(out), out.parent / "log", inline)
     assert ended.code == 0, ended.err
     return out

@@ -22,7 +22,6 @@ from typing import Any, NoReturn
 
 import pandas as pd
 
-from benchbench.cli import output
 from benchbench.cli.main import _guarded
 from benchbench.runner import local, run, worker
 from benchbench.runner.executor import Outcome
@@ -46,11 +45,12 @@ class Ended:
     err: str
 
 
-def arguments(out: Path, models: str = "good", *more: str) -> list[str]:
-    """A run of small cells."""
+def arguments(out: Path, models: str = "good", *more: str, report: bool = False) -> list[str]:
+    """A run of small cells; without pictures, which take most of it, where no test needs them."""
     plan = ["--models", models, "--datasets", "ring8", "--budget", "40step", "--metrics", "modes"]
     seeds = [] if "--seeds" in more else ["--seeds", "0"]
-    return ["run", *plan, *seeds, "--plugin", str(FAULTY), "--out", str(out), *more]
+    rest = [*seeds, "--plugin", str(FAULTY), "--out", str(out), *more]
+    return ["run", *plan, *rest, *([] if report else ["--no-report"])]
 
 
 def warm(folder: Path) -> None:
@@ -58,7 +58,7 @@ def warm(folder: Path) -> None:
     original, run.LocalExecutor = run.LocalExecutor, Inline  # type: ignore[misc]
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            assert _guarded(arguments(folder, "good,vae")) == 0
+            assert _guarded(arguments(folder, "good,vae", report=True)) == 0
     finally:
         run.LocalExecutor = original  # type: ignore[misc]
 
@@ -145,29 +145,6 @@ class Inline(LocalExecutor):
 def inline() -> None:
     """Let this process run its cells itself."""
     run.LocalExecutor = Inline  # type: ignore[misc]
-
-
-class _NoPictures:
-    """Stands for `Pictures` where a test is not about them: drawing takes most of a small run."""
-
-    styles: Any = None
-
-    def __init__(self, *_: Any) -> None:
-        self.drawn: list[Any] = []
-
-    def draw_cell(self, cell: Any) -> None:
-        """Draw nothing."""
-        self.drawn.append(cell)
-
-    draw_all = draw_cell
-
-
-def without_pictures() -> None:
-    """Let this process draw nothing and write no page."""
-    output.Pictures = _NoPictures  # type: ignore[misc,assignment]
-    for name in ("draw_curves", "write_tradeoffs", "write_report"):
-        assert hasattr(output, name)
-        setattr(output, name, lambda *_, **__: None)
 
 
 class ForkedWorker:
@@ -261,12 +238,6 @@ def timed(limit: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
-
-
-def quick() -> None:
-    """Cells in the command's own process, and no pictures."""
-    inline()
-    without_pictures()
 
 
 def assert_clear(ended: Ended) -> None:

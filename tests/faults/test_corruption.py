@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from forked import LONG, arguments, assert_clear, assert_same_scores, bench, inline, quick
+from forked import LONG, arguments, assert_clear, assert_same_scores, bench, inline
 
 MODELS = "good,vae" if LONG else "good"
 
@@ -41,7 +41,7 @@ DAMAGES = {
 def folder(tmp_path_factory: pytest.TempPathFactory, warmed: None) -> Path:
     """A result folder with everything in it, pictures as well."""
     out = tmp_path_factory.mktemp("folder") / "out"
-    ended = bench(arguments(out, MODELS), out.parent / "log", inline)
+    ended = bench(arguments(out, MODELS, report=True), out.parent / "log", inline)
     assert ended.code == 0, ended.err
     return out
 
@@ -81,21 +81,20 @@ def check(out: Path, file: Path, what: str, folder: Path, printed: str, log: Pat
     else:
         assert file.name.removesuffix(".sha256") in table.err, what
     drawn = file.suffix in (".png", ".pdf", ".svg", ".html")
-    prepare = inline if drawn else quick
-    again = bench(arguments(out, MODELS), log, prepare)
+    again = bench(arguments(out, MODELS, report=drawn), log, inline)
     if file.name == "plan.json":
         assert again.code == 2, what
         assert_clear(again)
         assert "plan.json is damaged" in again.err
         (out / file).unlink()  # as the message says
-        again = bench(arguments(out, MODELS), log, prepare)
+        again = bench(arguments(out, MODELS), log, inline)
     assert again.code == 0, (what, again.err)
     assert_same_scores(out, folder)
     if file.parts[0] == "cells":
         assert f"{file} is damaged" in again.err, what
         assert (out / file).is_file() or file.name == "train.jsonl", what
         if LONG or file.suffix == ".safetensors":
-            third = bench(arguments(out, MODELS), log, quick)
+            third = bench(arguments(out, MODELS), log, inline)
             assert third.code == 0
             assert "damaged" not in third.err, what
             assert "0 cells to run" in third.err, what

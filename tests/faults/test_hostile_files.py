@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from forked import LONG, arguments, assert_clear, assert_same_scores, bench, quick
+from forked import LONG, arguments, assert_clear, assert_same_scores, bench, inline
 from PIL import Image
 
 from benchbench.api import BenchError
@@ -42,7 +42,7 @@ def test_a_pickle_is_never_run(tmp_path: Path, whole: Path, name: str) -> None:
     if name == "checkpoint":
         (cell / "model.safetensors").unlink()
     (cell / f"{name}.safetensors").write_bytes(pickle.dumps(Bomb(mark)))
-    ended = bench(arguments(out), log, quick)
+    ended = bench(arguments(out), log, inline)
     assert ended.code == 0, ended.err
     assert f"{name}.safetensors is damaged" in ended.err
     assert_same_scores(out, whole)
@@ -107,10 +107,10 @@ def test_a_folder_of_images_that_changes_is_noticed(
     images(tmp_path / "photos", 1)
     command = ["run", "--models", "vae", "--datasets", f"folder:{tmp_path / 'photos'}?size=8"]
     command += ["--budget", "5step", "--metrics", "cost", "--seeds", "0"]
-    command += ["--out", str(tmp_path / "out")]
+    command += ["--out", str(tmp_path / "out"), "--no-report"]
 
     def change() -> None:
-        quick()
+        inline()
         clean = run.Run._clean
 
         def and_change(self: run.Run) -> None:
@@ -124,7 +124,7 @@ def test_a_folder_of_images_that_changes_is_noticed(
     assert_clear(ended)
     assert "has changed since the plan was made" in ended.err
     assert "run the same command again" in ended.err
-    assert bench(command, tmp_path / "log", quick).code == 0
+    assert bench(command, tmp_path / "log", inline).code == 0
 
 
 def test_what_killed_writers_leave_is_removed_and_nothing_else(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_what_killed_writers_leave_is_removed_and_nothing_else(tmp_path: Path) -
 def test_names_that_are_not_utf8(tmp_path: Path) -> None:
     """A result folder with such a name works; everything else is refused in one line."""
     name = os.fsdecode(os.fsencode(tmp_path) + b"/o\xff <b>")
-    ended = bench(arguments(Path(name)), tmp_path / "log", quick)
+    ended = bench(arguments(Path(name)), tmp_path / "log", inline)
     assert ended.code == 0, ended.err
     assert Path(name, "scores.csv").is_file()
     ended = bench(["table", name], tmp_path / "log")
@@ -181,7 +181,7 @@ def test_another_version_is_refused_with_its_reason(tmp_path: Path, whole: Path)
     out = tmp_path / "out"
     shutil.copytree(whole, out)
     write_json(out / "plan.json", {**read_json(out / "plan.json"), "version": "9.9"})
-    ended = bench(arguments(out), tmp_path / "log", quick)
+    ended = bench(arguments(out), tmp_path / "log", inline)
     assert ended.code == 2
     assert_clear(ended)
     assert "written by benchbench 9.9" in ended.err
@@ -207,7 +207,7 @@ def test_a_finished_run_costs_nothing_elsewhere(tmp_path: Path, whole: Path) -> 
     before = model.stat().st_mtime_ns
     command = arguments(out)
     command[command.index("modes")] = "modes,prdc"
-    ended = bench(command, log, quick)
+    ended = bench(command, log, inline)
     assert ended.code == 0
     assert "2 cells to run" in ended.err
     assert model.stat().st_mtime_ns == before

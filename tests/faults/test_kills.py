@@ -18,10 +18,9 @@ from forked import (
     finish,
     forked_workers,
     gone,
-    quick,
+    inline,
     start,
     until,
-    without_pictures,
 )
 
 from benchbench.runner import cell
@@ -33,7 +32,6 @@ PLAN = ("good,slow,vae", "--jobs", "2")
 def prepare(pids: Path) -> None:
     """Forked workers that write a checkpoint every few steps."""
     forked_workers(pids)
-    without_pictures()
     cell.CHECKPOINT_SECONDS = 0.1  # type: ignore[misc]
 
 
@@ -77,7 +75,7 @@ def test_random_kills(tmp_path: Path, warmed: None) -> None:
             assert_same_scores(out, whole)
             shutil.rmtree(out)
             resumed += 1
-    ended = bench(arguments(out, *PLAN), log, quick)
+    ended = bench(arguments(out, *PLAN), log, inline)
     assert ended.code == 0, ended.err
     assert_same_scores(out, whole)
     assert not list(out.rglob(".*.tmp"))

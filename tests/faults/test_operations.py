@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from forked import LONG, arguments, assert_clear, assert_same_scores, bench, quick
+from forked import LONG, arguments, assert_clear, assert_same_scores, bench, inline
 
 from benchbench.api import files
 
@@ -26,7 +26,7 @@ def meddled(act: Callable[[int], None]) -> Callable[[], None]:
     """What a forked process calls first: `act(n)` is called before its n-th operation."""
 
     def prepare() -> None:
-        quick()
+        inline()
         count = 0
 
         def wrap(operation: Callable[..., Any]) -> Callable[..., Any]:
@@ -105,7 +105,7 @@ def test_the_next_run_completes(
         assert ended.code == 0 or os.strerror(number) in ended.err
     if (out / "scores.csv").is_file():
         assert_clear(bench(["table", str(out)], log))
-    ended = bench(arguments(out), log, quick)
+    ended = bench(arguments(out), log, inline)
     assert ended.code == 0, ended.err
     assert "damaged" not in ended.err
     assert_same_scores(out, whole)

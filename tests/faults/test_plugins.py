@@ -24,7 +24,8 @@ HOSTILE = {
 def test_the_good_model_has_the_scores_of_a_run_without_them(tmp_path: Path, whole: Path) -> None:
     out, log = tmp_path / "out", tmp_path / "log"
     names = ",".join(["good", *HOSTILE])
-    ended = bench(arguments(out, names, "--timeout", "40", "--jobs", "3"), log, forked_workers)
+    command = arguments(out, names, "--timeout", "40", "--jobs", "3", report=True)
+    ended = bench(command, log, forked_workers)
     assert ended.code == 1, ended.err
     assert "Traceback" not in ended.err
     scores = untimed(out)

@@ -17,10 +17,9 @@ from forked import (
     finish,
     forked_workers,
     gone,
-    quick,
+    inline,
     start,
     until,
-    without_pictures,
 )
 
 from benchbench.runner import cell as cell_module
@@ -57,9 +56,8 @@ def status_of(out: Path, model: str) -> str:
 
 
 def workers(file: Path, grace: float = 60.0, checkpoint: float = 0.05) -> None:
-    """Forked workers without pictures, with checkpoints every few steps."""
+    """Forked workers, with checkpoints every few steps."""
     forked_workers(file)
-    without_pictures()
     local.GRACE_SECONDS = grace  # type: ignore[misc]
     cell_module.CHECKPOINT_SECONDS = checkpoint  # type: ignore[misc]
 
@@ -78,7 +76,7 @@ def test_a_worker_ends_with_its_parent(tmp_path: Path, model: str) -> None:
     assert finish(parent, log).code == -signal.SIGKILL
     assert until(lambda: not any(group(leader) for leader in leaders), SOON)
     # A lock whose holder was killed never blocks.
-    assert bench(arguments(out, "good"), log, quick).code == 0
+    assert bench(arguments(out, "good"), log, inline).code == 0
 
 
 def test_what_a_worker_started_ends_with_it(tmp_path: Path) -> None:
@@ -96,7 +94,7 @@ def test_what_a_worker_started_ends_with_it(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory, warmed: None) -> Path:
     out = tmp_path_factory.mktemp("uninterrupted") / "out"
-    assert bench(arguments(out, "slow"), out.parent / "log", quick).code == 0
+    assert bench(arguments(out, "slow"), out.parent / "log", inline).code == 0
     return out
 
 
@@ -113,7 +111,7 @@ def test_interrupted_is_not_failed(tmp_path: Path, uninterrupted: Path, number: 
     assert "the same command goes on" in ended.err.splitlines()[-1]
     assert status_of(out, "slow") == "interrupted"
     assert len(list(out.rglob("checkpoint.safetensors"))) == 1
-    assert bench(arguments(out, "slow"), log, quick).code == 0
+    assert bench(arguments(out, "slow"), log, inline).code == 0
     assert_same_scores(out, uninterrupted)
 
 
@@ -149,7 +147,7 @@ def test_two_runs_at_once(tmp_path: Path) -> None:
     out, log, file = tmp_path / "out", tmp_path / "log", tmp_path / "pids"
     first = start(arguments(out, "slow"), log, lambda: workers(file))
     assert until(lambda: status_of(out, "slow") == "training", 60)
-    second = bench(arguments(out, "good"), tmp_path / "second", quick)
+    second = bench(arguments(out, "good"), tmp_path / "second", inline)
     assert second.code == 2
     assert second.err.startswith("error: another run is writing to")
     assert second.err.count("\n") == 1
@@ -164,7 +162,7 @@ def test_a_cell_is_written_by_one_process(tmp_path: Path, monkeypatch: pytest.Mo
     from benchbench.runner.stopping import Stop
 
     out, log = tmp_path / "out", tmp_path / "log"
-    assert bench(arguments(out, "good"), log, quick).code == 0
+    assert bench(arguments(out, "good"), log, inline).code == 0
     (status,) = out.glob("cells/ring8/good/*/cell.json")
     before = status.read_bytes()
     cells = json.loads((out / "plan.json").read_text())["cells"]
