@@ -148,14 +148,16 @@ def tiles(x: Cloud, y: Cloud, *, upper: bool = False) -> Iterator[tuple[slice, s
 
 def at_most(tile: Tensor, limit: Tensor) -> tuple[Tensor, Tensor]:
     """Where tile (r, c) <= limit (r,): rows and columns, int64. Cheap where few are."""
-    groups = tile.shape[1] // GROUP
+    width = tile.shape[1]
+    groups = width // GROUP
     body = tile[:, : groups * GROUP].unflatten(1, (GROUP, groups))
     row, group = (body.amin(dim=1) <= limit[:, None]).nonzero(as_tuple=True)
-    column = group[:, None] + groups * torch.arange(GROUP, device=tile.device)
-    found = tile[row[:, None], column] <= limit[row, None]
+    member = groups * torch.arange(GROUP, device=tile.device)
+    value = tile.flatten().take((row * width + group)[:, None] + member)
+    hit, place = (value <= limit[row, None]).nonzero(as_tuple=True)
     rest_row, rest = (tile[:, groups * GROUP :] <= limit[:, None]).nonzero(as_tuple=True)
-    rows = torch.cat([row[:, None].expand_as(column)[found], rest_row])
-    return rows, torch.cat([column[found], rest + groups * GROUP])
+    rows = torch.cat([row[hit], rest_row])
+    return rows, torch.cat([group[hit] + groups * place, rest + groups * GROUP])
 
 
 def exact(x: Tensor, y: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

@@ -61,7 +61,7 @@ def prdc(real: Tensor, fake: Tensor, *, k: int = 3, k_density: int = 5) -> Prdc:
         precise[j[in_near]] = True
         covered[i[in_wide]] = True
         pairs += int(in_wide.sum())
-        recalled[rows] |= _held(tile, x, y, rows, columns, fake_radii)
+        recalled[rows] |= _held(tile, x, y, rows, columns, fake_radii, ~recalled[rows])
     return Prdc(
         precision=float(precise.double().mean()),
         recall=float(recalled.double().mean()),
@@ -89,20 +89,25 @@ def _inside(
     return i + rows.start, j + columns.start, inside
 
 
-def _held(tile: Tensor, x: Cloud, y: Cloud, rows: slice, columns: slice, radii: Tensor) -> Tensor:
-    """Whether each x_i of a tile lies in the ball of some y_j: (r,) bool.
+def _held(
+    tile: Tensor, x: Cloud, y: Cloud, rows: slice, columns: slice, radii: Tensor, asked: Tensor
+) -> Tensor:
+    """Whether each x_i of a tile that is asked for lies in the ball of some y_j: (r,) bool.
 
-    radii: (m,) squared radius of each ball of y, float64. Wide balls hold many, so pairs are looked
-    at only where no bound decides.
+    radii: (m,) squared radius of each ball of y, float64. asked: (r,) bool. Wide balls hold many,
+    so pairs are looked at only where no bound decides.
     """
-    gap = tile - y.limits(radii[columns])
+    which = asked.nonzero()[:, 0]
+    gap = tile.index_select(0, which).sub_(y.limits(radii[columns]))
     lowest = gap.amin(dim=1)
-    doubt = 2 * (x.slack[rows] + y.slack[columns].max())
-    held = lowest <= -doubt
-    unsure = ((lowest <= 0) & ~held).nonzero()[:, 0]
+    doubt = 2 * (x.slack[rows][which] + y.slack[columns].max())
+    within = lowest <= -doubt
+    unsure = ((lowest <= 0) & ~within).nonzero()[:, 0]
     i, j = at_most(gap[unsure], torch.zeros_like(lowest[unsure]))
-    squared = exact(x.rows[rows], y.rows[columns], unsure[i], j)
-    held[unsure[i[squared <= radii[columns][j]]]] = True
+    squared = exact(x.rows[rows], y.rows[columns], which[unsure[i]], j)
+    within[unsure[i[squared <= radii[columns][j]]]] = True
+    held = torch.zeros_like(asked)
+    held[which] = within
     return held
 
 
