@@ -13,6 +13,7 @@ from benchbench.claims.figures import draw_all, draw_claim, has_figure
 from benchbench.claims.intervals import ALPHA, file_level
 from benchbench.claims.schema import ClaimFile
 from benchbench.claims.verdicts import Comparison, Judged
+from benchbench.report.canvas import PUBLISHED
 from benchbench.report.renderers.escape import clean, markdown
 from benchbench.store.files import write_text_atomic
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "SIGNS", "to_markdown", "to_table", "write_claims"]
 
 SIGNS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "untestable": "–"}
-KINDS = (".png", ".svg", ".pdf")
 COLUMNS = (
     "id",
     "dataset",
@@ -58,7 +58,9 @@ def write_claims(file: ClaimFile, judged: Sequence[Judged], out: Path, note: str
     """
     texts = {"claims.md": to_markdown(file, judged, note), "claims.csv": to_csv(file, judged)}
     drawn = [out / figure_name(one) for one in judged if has_figure(one)]
-    files = [path.with_suffix(kind) for path in drawn for kind in KINDS]
+    overview = out / "figures" / "claims.png"
+    figures = [*drawn, overview] if drawn else []
+    files = [path.with_suffix(kind) for path in figures for kind in PUBLISHED]
     if all(_holds(out / name, text) for name, text in texts.items()) and all(
         path.is_file() for path in files
     ):
@@ -69,9 +71,9 @@ def write_claims(file: ClaimFile, judged: Sequence[Judged], out: Path, note: str
         if path in drawn:
             draw_claim(one, path)
         else:
-            for kind in KINDS:  # of an earlier run
+            for kind in PUBLISHED:  # of an earlier run
                 path.with_suffix(kind).unlink(missing_ok=True)
-    draw_all(judged, out / "figures" / "claims.png")
+    draw_all(judged, overview)
     for name, text in texts.items():  # last, because they say that the figures are there
         write_text_atomic(out / name, text)
     return True

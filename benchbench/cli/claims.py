@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from benchbench.claims.compile import Compiled
     from benchbench.claims.schema import ClaimFile
     from benchbench.claims.verdicts import Judged
+    from benchbench.cli.output import Output
     from benchbench.registry import Registry
     from benchbench.runner.run import Run
 
@@ -72,11 +73,12 @@ def claims(file: str, **options: Any) -> int:
 def _execute(
     file: ClaimFile, compiled: Compiled, registry: Registry, out: Path, options: dict[str, Any]
 ) -> int:
+    from benchbench.cli.output import Output
     from benchbench.runner.run import Run
     from benchbench.runner.scoring import all_specs
     from benchbench.store.scores import frame
 
-    code, ran, scores, job = 0, False, frame([]), None
+    code, ran, scores, output = 0, False, frame([]), None
     if compiled.plan is not None:
         job = Run(
             compiled.plan,
@@ -89,7 +91,8 @@ def _execute(
         )
         if options["dry_run"]:
             return _dry_run(job)
-        code, ran = _run(file, job, registry)
+        output = Output(job, registry)
+        code, ran = _run(file, output)
         scores = job.scores()
     elif options["dry_run"]:
         click.echo("nothing to run")
@@ -102,11 +105,8 @@ def _execute(
     judged = judge_file(file, compiled, scores, specs)
     write_instruments(check_instruments(scores, specs), out)
     news = _show(file, judged, out, _rehearsed(options)) or ran
-    if job is not None:
-        from benchbench.cli.output import Output
-
-        output = Output(job, registry)
-        with job.held():
+    if output is not None:
+        with output.job.held():
             output.report(again=news)
     failed = [one.claim.id for one in judged if one.verdict in options["fail_on"]]
     if failed:
@@ -114,17 +114,17 @@ def _execute(
     return code or int(bool(failed))
 
 
-def _run(file: ClaimFile, job: Run, registry: Registry) -> tuple[int, bool]:
+def _run(file: ClaimFile, output: Output) -> tuple[int, bool]:
     """Run the missing cells; the exit code of what failed, and whether there were any."""
     from benchbench.api import Budget
-    from benchbench.cli.output import Output
     from benchbench.cli.progress import run_cells
     from benchbench.runner.context import run_context
 
+    job = output.job
     with job.held():
         outcomes = run_cells(job, Budget.parse(file.budget))
         job.folder.write_context(run_context(job.whole, job.folder))
-    return Output(job, registry).exit_code(outcomes), bool(outcomes)
+    return output.exit_code(outcomes), bool(outcomes)
 
 
 def _dry_run(job: Run) -> int:

@@ -109,8 +109,7 @@ def _measure(
             if cell.given:
                 write_samples(job.folder.cell(cell.folder).given, found.raw, found.digest)
 
-    unused = {"jobs": None, "timeout": None, "fresh": False, "no_report": False}
-    return carry_out(plan, budget, registry, out, {**unused, **options}, prepare)
+    return carry_out(plan, budget, registry, out, prepare=prepare, shown=options["open_"])
 
 
 def _name(given: str | None, path: Path) -> str:

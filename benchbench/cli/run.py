@@ -136,7 +136,16 @@ def _execute(
     from benchbench.runner.plan import resolve_plan
 
     return carry_out(
-        resolve_plan(checked, registry, assets), checked.budget, registry, out, options
+        resolve_plan(checked, registry, assets),
+        checked.budget,
+        registry,
+        out,
+        jobs=options["jobs"],
+        timeout=options["timeout"],
+        fresh=options["fresh"],
+        placement=options["placement"],
+        drawn=not options["no_report"],
+        shown=options["open_"],
     )
 
 
@@ -145,12 +154,17 @@ def carry_out(
     budget: Budget,
     registry: Registry,
     out: Path,
-    options: dict[str, Any],
+    *,
     prepare: Callable[[Run, list[Cell]], None] = lambda job, cells: None,
+    drawn: bool = True,
+    shown: bool = False,
+    **placing: Any,
 ) -> int:
     """Run a plan into its folder, print the table, and give the exit code.
 
-    prepare: called with the cells that will run, when the folder is ready for them.
+    prepare: called with the cells that will run, when the folder is ready for them. drawn: with
+    figures and the report; shown: the report in the browser, at the end. placing: how and where
+    cells run, as `Run` takes it.
     """
     from benchbench.cli.output import Output
     from benchbench.cli.progress import run_cells
@@ -160,16 +174,8 @@ def carry_out(
         click.echo(note, err=True)
     if len(plan.notes) > MAX_NOTES:
         click.echo(f"and {len(plan.notes) - MAX_NOTES} more, all in plan.json", err=True)
-    job = Run(
-        plan,
-        registry,
-        out,
-        jobs=options["jobs"],
-        timeout=options["timeout"],
-        fresh=options["fresh"],
-        placement=options.get("placement"),
-    )
-    output = Output(job, registry, drawn=not options["no_report"])
+    job = Run(plan, registry, out, **placing)
+    output = Output(job, registry, drawn=drawn)
     with job.held():
         outcomes = run_cells(
             job,
@@ -178,6 +184,6 @@ def carry_out(
             ended=lambda outcome: output.refresh(outcome.cell),
         )
         output.finish()
-    if options["open_"]:
+    if shown:
         show(output.report_file)
     return output.exit_code(outcomes)

@@ -54,6 +54,10 @@ def save(figure: Figure, path: Path) -> None:
     write_bytes_atomic(path, buffer.getvalue())
 
 
+PUBLISHED = (".png", ".svg", ".pdf")
+"""What `publish` writes of a figure."""
+
+
 def publish(figure: Figure, path: Path) -> None:
     """Write the figure as PNG at this path, and beside it as SVG and PDF for a paper."""
     save(figure, path)

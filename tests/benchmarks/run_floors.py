@@ -95,15 +95,17 @@ def row_of(floor: Floor, scores: pd.DataFrame) -> dict[str, Any]:
         & (scores.status == "done")
     ]
     median = mine.value.median()
-    row = {"dataset": floor.dataset, "model": floor.model, "score": floor.score}
-    row |= {
-        name: f"{value:.4g}"
-        for name, value in zip(
-            ("median", "least", "most"), (median, mine.value.min(), mine.value.max()), strict=True
-        )
+    return {
+        "dataset": floor.dataset,
+        "model": floor.model,
+        "score": floor.score,
+        "median": f"{median:.4g}",
+        "least": f"{mine.value.min():.4g}",
+        "most": f"{mine.value.max():.4g}",
+        "seeds": len(mine),
+        "floor": floor.words,
+        "met": "yes" if floor.low <= median <= floor.high else "no",
     }
-    met = floor.low <= median <= floor.high
-    return row | {"seeds": len(mine), "floor": floor.words, "met": "yes" if met else "no"}
 
 
 if __name__ == "__main__":

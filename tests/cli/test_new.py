@@ -163,8 +163,7 @@ def test_from_nothing_to_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0, out
     arguments = ["--models", "mine", "--datasets", "grid25", "--plugin", "mine.py"]
     quick = ["--budget", "20step", "--seeds", "0", "--metrics", "modes", "--out", "out"]
-    quick.append("--no-report")
-    code, out, err = ran(capsys, "run", *arguments, *quick)
+    code, out, err = ran(capsys, "run", *arguments, *quick, "--no-report")
     assert code == 0, err
     assert "mine" in Path("out/table.md").read_text()
 
