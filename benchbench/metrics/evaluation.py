@@ -22,6 +22,7 @@ from benchbench.api.model import Model
 from benchbench.api.seeding import seeded_generator
 from benchbench.api.specs import Capability, DatasetSpec
 from benchbench.metrics.cache import StatisticCache, source_digest
+from benchbench.metrics.precision import full_float32
 
 __all__ = ["RANGE_TOLERANCE", "SampleEvaluation", "block_rows", "check_samples"]
 
@@ -202,7 +203,9 @@ class SampleEvaluation(Evaluation):
         return found["features"].to(self.device)
 
     def _extracted(self, source: str, block: int) -> Tensor:
-        found = self.extractor.features(self._block(source, block))
+        x = self._block(source, block)
+        with full_float32():
+            found = self.extractor.features(x)
         finite = found.isfinite().all(dim=1)
         if not bool(finite.all()):
             bad = int((~finite).sum())
@@ -219,7 +222,9 @@ class SampleEvaluation(Evaluation):
         return facts | self.extractor_detail()
 
     def _modes(self, source: str, block: int) -> tuple[Tensor, Tensor]:
-        return self.reader.modes(self._block(source, block))
+        x = self._block(source, block)
+        with full_float32():
+            return self.reader.modes(x)
 
     def _block(self, source: str, block: int) -> Tensor:
         """A block of rows; the last one of what is finite may be short."""

@@ -22,6 +22,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from benchbench.metrics.precision import full_float32
+
 __all__ = [
     "Cloud",
     "Frame",
@@ -35,6 +37,8 @@ __all__ = [
 
 ROWS, COLUMNS = 1024, 2048
 """A tile: 8 MB in float32. Of rows, a few at a time are held in float64."""
+GPU_SIDE = 4096
+"""Of a tile on a GPU, where the calls of a small one cost more than its arithmetic: 64 MB."""
 PART = 128
 FEW_FEATURES = 32
 """Up to here a product in float64 costs less than what else is done to a tile."""
@@ -132,18 +136,26 @@ def tiles(x: Cloud, y: Cloud, *, upper: bool = False) -> Iterator[tuple[slice, s
     that of the next one.
     """
     f = x.rows.shape[1]
-    width = ROWS if upper or f >= MANY_FEATURES else COLUMNS
-    room = x.work.new_empty(ROWS * width)
+    height, width = _tile_shape(x.rows.device, square=upper or f >= MANY_FEATURES)
+    room = x.work.new_empty(height * width)
     for left in range(0, len(y), width):
         columns = slice(left, min(len(y), left + width))
         other = y.work[columns].clone()
         other[:, :f] *= -2
         other[:, f:] = y.work[columns, f:].flip(1)
-        for top in range(0, columns.stop if upper else len(x), ROWS):
-            rows = slice(top, min(len(x), top + ROWS))
+        for top in range(0, columns.stop if upper else len(x), height):
+            rows = slice(top, min(len(x), top + height))
             mine = x.work[rows]
             tile = room[: len(mine) * len(other)].view(len(mine), len(other))
-            yield rows, columns, torch.mm(mine, other.T, out=tile)
+            with full_float32():
+                torch.mm(mine, other.T, out=tile)
+            yield rows, columns, tile
+
+
+def _tile_shape(device: torch.device, *, square: bool) -> tuple[int, int]:
+    if device.type == "cuda":
+        return GPU_SIDE, GPU_SIDE
+    return ROWS, ROWS if square else COLUMNS
 
 
 def at_most(tile: Tensor, limit: Tensor) -> tuple[Tensor, Tensor]:

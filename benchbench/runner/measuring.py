@@ -7,8 +7,9 @@ smaller budget: a model that plans its phases for the whole budget may be in its
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from benchbench.api import (
     MetricSpec,
     ModelSpec,
     NotAvailable,
+    PluginError,
     Score,
     UsageError,
 )
@@ -39,7 +41,7 @@ from benchbench.store.folder import CellFolder
 from benchbench.store.samples import read_samples, write_samples
 from benchbench.store.scores import CONTROL_MODEL
 
-__all__ = ["Emit", "Measuring"]
+__all__ = ["Emit", "Measuring", "check_storable"]
 
 Emit = Callable[[dict[str, Any]], None]
 
@@ -146,7 +148,9 @@ class Measuring:
                 )
             compute = resolve(spec.implementation, owner)
             with torch.random.fork_rng(devices=[]):
-                return compute(evaluation, spec.config.model_validate(metric.config)), ""
+                scores = compute(evaluation, spec.config.model_validate(metric.config))
+            check_storable(scores)
+            return scores, ""
         except NotAvailable as error:
             return empty_scores(spec, "skipped", str(error)), ""
         except Diverged:
@@ -221,3 +225,12 @@ class Measuring:
 def empty_scores(spec: MetricSpec, status: Any, reason: str) -> list[Score]:
     """A score without a value, with its reason, for each that the metric declares."""
     return [Score(score.name, None, status=status, reason=reason) for score in spec.scores]
+
+
+def check_storable(scores: Iterable[Score]) -> None:
+    """Raises PluginError where a score could not be kept: its numbers and detail must be JSON."""
+    for score in scores:
+        try:
+            json.dumps([score.value, score.ci_low, score.ci_high, score.detail], allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise PluginError(f"{score.metric} or its detail is not JSON: {error}") from None

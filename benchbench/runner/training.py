@@ -26,6 +26,7 @@ from benchbench.api.training import Training
 from benchbench.metrics.flops import FlopCounter
 from benchbench.runner.ledger import Ledger, Phase, Spend
 from benchbench.runner.pool import BatchPool
+from benchbench.runner.warmup import warm_up
 
 __all__ = ["CellTraining", "Interrupted", "fit_model"]
 
@@ -283,12 +284,17 @@ class CellTraining(Training):
 
     def _generator_states(self) -> dict[str, Tensor]:
         states = {name: g.get_state() for name, g in self._generators.items()}
-        return {**states, "\x00global": torch.get_rng_state()}
+        states["\x00global"] = torch.get_rng_state()
+        if self.device.type == "cuda":
+            states["\x00cuda"] = torch.cuda.get_rng_state(self.device)
+        return states
 
     def _set_generators(self, states: dict[str, Tensor]) -> None:
         for name, value in states.items():
             if name == "\x00global":
                 torch.set_rng_state(value)
+            elif name == "\x00cuda":
+                torch.cuda.set_rng_state(value, self.device)
             else:
                 self.generator(name).set_state(value)
 
@@ -297,8 +303,9 @@ def fit_model(model: Model, training: CellTraining, *, precision: str = "float32
     """Run `model.fit` with everything in it charged, under a seeded global generator.
 
     precision: `bfloat16` trains under autocast on CUDA; `float32` elsewhere.
-    The caller's global random state is untouched.
+    The caller's global random state is untouched. What a process does once is not charged.
     """
+    warm_up(training.device, precision)
     seed = training.derive("global")
     autocast = torch.autocast(
         training.device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"

@@ -1,7 +1,8 @@
 """What the harness costs: training through it and a bare loop, sampling through an evaluation and
 a bare call, over the same network and the same data.
 
-    python tests/benchmarks/test_harness_speed.py [--rounds 5] [--steps 400] [--out FOLDER]
+    python tests/benchmarks/test_harness_speed.py [--device cuda] [--rounds 5] [--steps 400]
+                                                  [--out FOLDER]
 
 The bare loop hands the same batches to the same `fit` and does nothing else: no budget, no count of
 FLOPs, no log. Both end in the same bits, which is what the tests here check; times are taken by the
@@ -16,7 +17,8 @@ steps in m phases counts the share p = 1/64 + 64 m/N of them, and its speed besi
 
     b / (b + o + p (c − b))
 
-All are medians of CPU seconds in one process, which other work on the machine disturbs little.
+All are medians of CPU seconds in one process, which other work on the machine disturbs little; on
+a GPU of seconds until all that was asked of it is done.
 """
 
 from __future__ import annotations
@@ -56,10 +58,10 @@ SAMPLES = 10_000
 class BareTraining(Training):
     """Batches and generators, and no more. steps: of the whole training."""
 
-    def __init__(self, dataset: Dataset, steps: int, seed: int) -> None:
-        self.data, self.device = dataset.info, CPU
+    def __init__(self, dataset: Dataset, steps: int, seed: int, device: torch.device = CPU) -> None:
+        self.data, self.device = dataset.info, device
         self._dataset, self._steps, self._seed = dataset, steps, seed
-        self._train = dataset.to_model(dataset.train.raw)
+        self._train = dataset.to_model(dataset.train.raw.to(device))
         self._generators: dict[str, torch.Generator] = {}
         self._now, self._length, self._phases, self._overrun = 0, 1.0, 0, 0.0
 
@@ -82,6 +84,7 @@ class BareTraining(Training):
             epoch, place = divmod(self._now, per_epoch)
             if place == 0:
                 order = torch.randperm(n, generator=seeded_generator("cpu", seed, epoch))
+                order = order.to(self.device)
             rows = order[place * batch_size : (place + 1) * batch_size]
             picked = tuple(tensor[rows] for tensor in tensors)
             yield picked[0] if single else picked
@@ -94,12 +97,12 @@ class BareTraining(Training):
 
     @property
     def validation(self) -> Tensor:
-        return self._dataset.to_model(self._dataset.validation.raw)
+        return self._dataset.to_model(self._dataset.validation.raw.to(self.device))
 
     def generator(self, name: str) -> torch.Generator:
         if name not in self._generators:
             seed = derive_seed(self._seed, "train", name)
-            self._generators[name] = torch.Generator().manual_seed(seed)
+            self._generators[name] = torch.Generator(self.device).manual_seed(seed)
         return self._generators[name]
 
     def track(self, **objects: Any) -> None:
@@ -117,6 +120,14 @@ class BareTraining(Training):
         return min(1.0, self._now / self._length)
 
 
+def now(device: torch.device) -> float:
+    """Seconds of CPU time; on a GPU of wall time, once it has done all that was asked of it."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        return time.perf_counter()
+    return time.process_time()
+
+
 def built(name: str, dataset: Dataset) -> Model:
     entry = Registry.load().model(name)
     with torch.random.fork_rng():
@@ -127,9 +138,10 @@ def built(name: str, dataset: Dataset) -> Model:
     return found
 
 
-def bare(name: str, dataset: Dataset, steps: int) -> Model:
-    """The model trained by the bare loop."""
-    model, training = built(name, dataset), BareTraining(dataset, steps, seed=0)
+def bare(name: str, dataset: Dataset, steps: int, device: torch.device = CPU) -> Model:
+    """The model trained by the bare loop, in float32."""
+    model = built(name, dataset).to(device)
+    training = BareTraining(dataset, steps, 0, device)
     with torch.random.fork_rng():
         torch.manual_seed(derive_seed(0, "train", "global"))
         model.train()
@@ -137,9 +149,9 @@ def bare(name: str, dataset: Dataset, steps: int) -> Model:
     return model.eval()
 
 
-def harnessed(name: str, dataset: Dataset, steps: int) -> Model:
-    """The model trained through the harness."""
-    training = CellTraining(dataset, Budget.parse(f"{steps}step"), device=CPU, seed=0)
+def harnessed(name: str, dataset: Dataset, steps: int, device: torch.device = CPU) -> Model:
+    """The model trained through the harness, in float32."""
+    training = CellTraining(dataset, Budget.parse(f"{steps}step"), device=device, seed=0)
     model = built(name, dataset)
     training.attach(model)
     fit_model(model, training)
@@ -149,8 +161,8 @@ def harnessed(name: str, dataset: Dataset, steps: int) -> Model:
 class AlternatingTraining(BareTraining):
     """A bare loop that counts the FLOPs of every second step; `seconds[phase][counted]`, a step."""
 
-    def __init__(self, dataset: Dataset, steps: int) -> None:
-        super().__init__(dataset, steps, seed=0)
+    def __init__(self, dataset: Dataset, steps: int, device: torch.device = CPU) -> None:
+        super().__init__(dataset, steps, 0, device)
         self.seconds: dict[str, tuple[list[float], list[float]]] = {}
 
     def batches(self, phase: str, **options: Any) -> Iterator[Any]:
@@ -158,9 +170,9 @@ class AlternatingTraining(BareTraining):
         for batch in super().batches(phase, **options):
             counted = self.step % 2
             with FlopCounter() if counted else contextlib.nullcontext():
-                began = time.process_time()
+                began = now(self.device)
                 yield batch
-                found[counted].append(time.process_time() - began)
+                found[counted].append(now(self.device) - began)
 
 
 class Empty(nn.Module):
@@ -173,23 +185,26 @@ class Empty(nn.Module):
             training.log(loss=loss)
 
 
-def loop_seconds(dataset: Dataset, steps: int) -> tuple[float, float]:
+def loop_seconds(dataset: Dataset, steps: int, device: torch.device = CPU) -> tuple[float, float]:
     """Seconds a step of an empty loop: bare, and through the harness."""
-    training = CellTraining(dataset, Budget.parse(f"{steps}step"), device=CPU, seed=0)
-    began = time.process_time()
-    Empty().fit(BareTraining(dataset, steps, seed=0))
-    middle = time.process_time()
+    training = CellTraining(dataset, Budget.parse(f"{steps}step"), device=device, seed=0)
+    began = now(device)
+    Empty().fit(BareTraining(dataset, steps, 0, device))
+    middle = now(device)
     with training.running():
         Empty().fit(training)
-    return (middle - began) / steps, (time.process_time() - middle) / steps
+    return (middle - began) / steps, (now(device) - middle) / steps
 
 
-def training_speed(name: str, dataset: Dataset, steps: int, rounds: int) -> dict[str, float]:
+def training_speed(
+    name: str, dataset: Dataset, steps: int, rounds: int, device: torch.device = CPU
+) -> dict[str, float]:
     """o in microseconds, b and c in milliseconds, and the harness's speed beside the bare loop."""
-    loops = [loop_seconds(dataset, PERIOD) for _ in range(rounds + 1)][1:]  # the first warms up
+    # The first warms up.
+    loops = [loop_seconds(dataset, PERIOD, device) for _ in range(rounds + 1)][1:]
     overheads = [through - bare_loop for bare_loop, through in loops]
-    training = AlternatingTraining(dataset, steps)
-    built(name, dataset).train().fit(training)
+    training = AlternatingTraining(dataset, steps, device)
+    built(name, dataset).to(device).train().fit(training)
     o = statistics.median(overheads)
     total = sum(len(times) for phase in training.seconds.values() for times in phase)
     plain, counted = (
@@ -208,24 +223,28 @@ def training_speed(name: str, dataset: Dataset, steps: int, rounds: int) -> dict
     }
 
 
-def sampling_speed(name: str, dataset: Dataset, n: int, rounds: int) -> dict[str, float]:
-    """CPU seconds of n samples by a bare call and through an evaluation, and their ratio."""
+def sampling_speed(
+    name: str, dataset: Dataset, n: int, rounds: int, device: torch.device = CPU
+) -> dict[str, float]:
+    """Seconds of n samples by a bare call and through an evaluation, and their ratio."""
     registry = Registry.load()
-    model, spec = built(name, dataset).eval(), registry.dataset(dataset.info.name).spec
+    model = built(name, dataset).to(device).eval()
+    spec = registry.dataset(dataset.info.name).spec
     times: dict[str, list[float]] = {"bare": [], "evaluation": []}
 
     def by_evaluation() -> Tensor:
-        return SampleEvaluation(dataset, spec, model=model, seed=0).samples(n)
+        return SampleEvaluation(dataset, spec, model=model, seed=0, device=device).samples(n)
 
+    @torch.no_grad()
     def by_call() -> Tensor:
-        return model.sample(n, generator=torch.Generator().manual_seed(0))
+        return model.sample(n, generator=torch.Generator(device).manual_seed(0))
 
     calls: dict[str, Callable[[], Tensor]] = {"bare": by_call, "evaluation": by_evaluation}
     for _ in range(rounds):
         for how, call in calls.items():
-            began = time.process_time()
+            began = now(device)
             call()
-            times[how].append(time.process_time() - began)
+            times[how].append(now(device) - began)
     median = {how: statistics.median(t) for how, t in times.items()}
     return {f"{how}_s": t for how, t in median.items()} | {
         "speed": median["bare"] / median["evaluation"]
@@ -257,36 +276,41 @@ def test_sampling_speed(benchmark: Any, grid25: Dataset) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--device", type=torch.device, default=CPU, help="cpu or cuda")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=400, help="timed of each model")
     parser.add_argument("--out", type=Path, default=Path("results/benchmarks"), help="folder")
     given = parser.parse_args()
     torch.set_num_threads(1)
+    gpu = given.device.type == "cuda"
+    name = "gpu-harness" if gpu else "harness"
+    card = f"{torch.cuda.get_device_name(given.device)} with " if gpu else ""
     rows: list[dict[str, Any]] = []
     for data in ("grid25", "stacked-digits"):
         dataset = Registry.load().load_dataset(data, Assets())
-        for name in MODELS:
-            trained = training_speed(name, dataset, given.steps, given.rounds)
-            sampled = sampling_speed(name, dataset, SAMPLES, given.rounds)
+        for model in MODELS:
+            trained = training_speed(model, dataset, given.steps, given.rounds, given.device)
+            sampled = sampling_speed(model, dataset, SAMPLES, given.rounds, given.device)
             figures = {f"training_{k}": v for k, v in trained.items()}
             figures |= {f"sampling_{k}": v for k, v in sampled.items()}
             rows.append(
-                {"dataset": data, "model": name} | {k: f"{v:.4g}" for k, v in figures.items()}
+                {"dataset": data, "model": model} | {k: f"{v:.4g}" for k, v in figures.items()}
             )
             print(rows[-1], flush=True)
     write_tables(
         rows,
         tuple(rows[0]),
-        given.out / "harness",
-        title="What the harness costs",
+        given.out / name,
+        title="What the harness costs" + (" on a GPU" if gpu else ""),
         notes=[
-            f"Made by `python tests/benchmarks/test_harness_speed.py`; {circumstances()}, one "
-            f"thread, medians of {given.rounds} rounds. `speed`: of training or sampling through "
+            f"Made by `python tests/benchmarks/test_harness_speed.py{' --device cuda' * gpu}`; "
+            f"{card}{circumstances()}, float32, torch {torch.__version__}, one thread, medians of "
+            f"{given.rounds} rounds. `speed`: of training or sampling through "
             "the harness, 1 being that of the bare loop or call; how it is taken stands at the top "
             f"of the script. {TRAINING_STEPS:,} steps, {SAMPLES:,} samples.",
         ],
     )
-    print(f"wrote {given.out}/harness.md and harness.csv")
+    print(f"wrote {given.out}/{name}.md and {name}.csv")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from benchbench.metrics.likelihood.ais import Schedule, annealed_log_prob
 from benchbench.metrics.likelihood.importance import (
+    Draws,
     PriorDraws,
     effective_size,
     importance_draws,
@@ -312,6 +313,30 @@ def test_resampled_weights_are_unbiased_for_the_same_mean() -> None:
         )
         total += part.log_prob(sigma).exp()
     torch.testing.assert_close(total / 2000, plain.mean(1), rtol=0.05, atol=0)
+
+
+def test_the_interval_does_not_depend_on_how_far_the_surrogate_is_off() -> None:
+    """Thousands of nats off, as under an untrained prior, nothing overflows."""
+    sigma = 0.25
+    observation, x = folded_case(3, sigma)
+    prior, proposal = folded_proposal(observation, x, sigma)
+    draws = importance_draws(observation, prior, x, proposal, 64, generator=seeded())
+
+    def off_by(nats: float) -> Draws:
+        return with_costly_prior(
+            draws,
+            prior,
+            lambda z: mixture_prior(z) + nats,
+            sigma=sigma,
+            count=8,
+            generator=seeded(1),
+        )
+
+    near = off_by(0.0)
+    for nats in (2000.0, -2000.0):
+        far = off_by(nats)
+        torch.testing.assert_close(far.spread(sigma).own, near.spread(sigma).own)
+        torch.testing.assert_close(far.log_prob(sigma), near.log_prob(sigma) + nats)
 
 
 def test_proposal_density_integrates_to_one_and_matches_its_draws() -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from benchbench.cli.main import _guarded
+from benchbench.registry import Registry
 from benchbench.store.scores import IDENTITY, SCORE_COLUMNS, read_scores
 
 FAULTY = Path(__file__).parent.parent / "broken" / "faulty.py"
@@ -158,3 +159,23 @@ def test_two_runs_on_one_folder(elsewhere: Path, capsys: pytest.CaptureFixture[s
     with FileLock(Path("out") / ".lock"):
         assert bench("good", "out") == 2
     assert "another run is writing" in capsys.readouterr().err
+
+
+@pytest.mark.gpu
+def test_the_three_families_on_a_gpu(elsewhere: Path) -> None:
+    """Every metric, on points and images, in the precision that GPUs train in."""
+    metrics = [
+        name for name in Registry.load().metrics if name not in ("signals", "heat", "denoising")
+    ]
+    arguments = ["run", "--models", "ldm,vae,gan", "--datasets", "grid25,digits", "--seeds", "0"]
+    arguments += ["--metrics", ",".join(metrics), "--budget", "300step", "--device", "cuda"]
+    assert _guarded([*arguments, "--jobs", "3", "--out", "out"]) == 0
+    scores = read_scores(Path("out") / "scores.csv")
+    assert set(scores.status) <= {"done", "skipped"}
+    ours = scores[scores.model.isin(["ldm", "vae", "gan"])]
+    missing = ours[(ours.status == "skipped") & ours.metric.isin(["fid", "nll_nats", "coverage"])]
+    assert missing.empty, missing[["model", "dataset", "metric", "reason"]].to_string()
+    states = [json.loads(file.read_text()) for file in Path("out").glob("cells/*/cell.json")]
+    trained = [state for state in states if "spend" in state]
+    assert {state["provenance"]["precision"] for state in trained} == {"bfloat16"}
+    assert {state["cell"]["device"] for state in trained} == {"cuda:0"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -207,34 +208,33 @@ def two_phases(model: Any, training: Training) -> None:
     opt = torch.optim.Adam(model.parameters(), lr=1e-2)
     training.track(optimizer=opt)
     for x in training.batches("a", share=0.4, batch_size=8):
-        loss = (model.net(x) - x + torch.randn(x.shape, generator=noise)).square().mean()
+        shift = torch.randn(x.shape, generator=noise, device=x.device)
+        loss = (model.net(x) - x + shift).square().mean()
         opt.zero_grad()
         loss.backward()
         opt.step()
         training.log(loss=loss)
     with torch.no_grad():
         latents = torch.cat([model.net(x) for x in training.sweep(64)])
-    latents = latents + torch.randn(latents.shape, generator=noise)
+    latents = latents + torch.randn(latents.shape, generator=noise, device=latents.device)
     for z in training.batches("b", share=0.6, batch_size=8, source=latents):
-        target = torch.randn(z.shape, generator=noise) + torch.randn(z.shape)
+        target = torch.randn(z.shape, generator=noise, device=z.device) + torch.randn_like(z)
         loss = (model.prior(z) - target).square().mean() * (1 - training.progress)
         opt.zero_grad()
         loss.backward()
         opt.step()
 
 
-@pytest.mark.parametrize("budget", ["200step", "20000flop", "1600img"])
-@pytest.mark.parametrize("stop_at", [1, 37, 80, 81, 130, 199])
-def test_a_resumed_training_ends_in_the_same_bits(
-    points: Dataset, tmp_path: Any, budget: str, stop_at: int
+def check_resumed(
+    points: Dataset, file: Path, budget: str, stop_at: int, device: torch.device
 ) -> None:
-    whole = CellTraining(points, Budget.parse(budget), device=CPU, seed=3)
+    """A training that is stopped after so many steps and gone on with ends in the same bits."""
+    whole = CellTraining(points, Budget.parse(budget), device=device, seed=3)
     expected = Loop(two_phases, points)
     whole.attach(expected)
     fit_model(expected, whole)
 
     count = 0
-    file = tmp_path / "checkpoint.safetensors"
 
     def stop() -> None:
         nonlocal count
@@ -243,13 +243,13 @@ def test_a_resumed_training_ends_in_the_same_bits(
             save_state(file, first.state())
             raise Interrupted
 
-    first = CellTraining(points, Budget.parse(budget), device=CPU, seed=3, on_step=stop)
+    first = CellTraining(points, Budget.parse(budget), device=device, seed=3, on_step=stop)
     broken = Loop(two_phases, points)
     first.attach(broken)
     if stop_at <= whole.ledger.total.step:
         with pytest.raises(Interrupted):
             fit_model(broken, first)
-        second = CellTraining(points, Budget.parse(budget), device=CPU, seed=3)
+        second = CellTraining(points, Budget.parse(budget), device=device, seed=3)
         resumed = Loop(two_phases, points)
         second.attach(resumed)
         second.restore(load_state(file))
@@ -259,6 +259,23 @@ def test_a_resumed_training_ends_in_the_same_bits(
         for name, spend in whole.spend.items():
             again = second.spend[name]
             assert (again.step, again.img, again.flop) == (spend.step, spend.img, spend.flop)
+
+
+@pytest.mark.parametrize("budget", ["200step", "20000flop", "1600img"])
+@pytest.mark.parametrize("stop_at", [1, 37, 80, 81, 130, 199])
+def test_a_resumed_training_ends_in_the_same_bits(
+    points: Dataset, tmp_path: Path, budget: str, stop_at: int
+) -> None:
+    check_resumed(points, tmp_path / "checkpoint.safetensors", budget, stop_at, CPU)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("stop_at", [37, 130])
+def test_a_training_on_a_gpu_is_resumed_in_the_same_bits(
+    points: Dataset, tmp_path: Path, stop_at: int
+) -> None:
+    cuda = torch.device("cuda")
+    check_resumed(points, tmp_path / "checkpoint.safetensors", "200step", stop_at, cuda)
 
 
 def test_a_ceiling_in_seconds_ends_a_flop_budget() -> None:

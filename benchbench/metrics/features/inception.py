@@ -13,8 +13,6 @@ the extractor's name says so.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +47,7 @@ class InceptionExtractor(Extractor):
         """x: (n, 1 or 3, H, W) in [−1, 1] -> (n, 2048) float32."""
         self.net.to(x.device)
         images = to_bytes(x)
-        with torch.autocast(x.device.type, enabled=False), _exact(x.device):
+        with torch.autocast(x.device.type, enabled=False):
             return torch.cat([self.net(batch)[0] for batch in images.split(BATCH)])
 
 
@@ -96,15 +94,3 @@ def load(assets: Assets) -> InceptionExtractor:
     """The extractor `inception`; raises UsageError, in one line, where weights are missing."""
     shapes = {name: tensor.shape for name, tensor in build().state_dict().items()}
     return InceptionExtractor(find_weights(assets, shapes))
-
-
-@contextmanager
-def _exact(device: torch.device) -> Iterator[None]:
-    """Full float32 and repeatable algorithms in cuDNN; nothing to do elsewhere."""
-    if device.type != "cuda":
-        yield
-        return
-    with torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-    ):
-        yield

@@ -265,9 +265,9 @@ def with_costly_prior(
     likelihood = log_normaliser(sigma, draws.dim) - squared / (2 * sigma**2)
     total = draws.log_prob(sigma)[:, None]
     spread = draws.spread(sigma)
-    extra = _second_stage(
-        log_weights.softmax(1).gather(1, index), log_ratio.exp() / copies, copies * first
-    )
+    # Only ratios of these ratios matter: as they are, they overflow where the surrogate is far off.
+    ratio = (log_ratio - log_ratio.amax(1, keepdim=True)).exp() / copies
+    extra = _second_stage(log_weights.softmax(1).gather(1, index), ratio, copies * first)
     own = (spread.own + extra).clamp_min(0)
     spread = Spread(own, own + spread.total - spread.own, spread.shared)
     return Draws(z, squared, log_ratio + total - likelihood, draws.dim, known_spread=spread)

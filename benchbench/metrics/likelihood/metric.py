@@ -23,6 +23,7 @@ from benchbench.api import Bound, Dataset, Evaluation, NotAvailable, Score
 from benchbench.api.seeding import seeded_generator
 from benchbench.metrics.likelihood.decoder import RELIABLE_ESS, DecoderLikelihood
 from benchbench.metrics.likelihood.estimates import Estimates, Interval
+from benchbench.metrics.precision import full_float32
 from benchbench.metrics.specs_likelihood import LikelihoodConfig, fewer
 
 __all__ = ["compute", "nll_scores", "reliability"]
@@ -36,6 +37,7 @@ _MOST_GAP = 1.0
 _EXACT = {"estimator": "exact", "observation": "the model's own density"}
 
 
+@full_float32()
 def compute(evaluation: Evaluation, config: LikelihoodConfig) -> list[Score]:
     """Scores of one trained model, or of held-out data whose true density is known."""
     try:
