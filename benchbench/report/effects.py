@@ -27,6 +27,8 @@ _RIGHT = 118
 _LETTER = 6.4
 """Pixels that a letter of a label takes, about."""
 _LINE, _SPAN = 24, (-3.0, 5.0)
+_ARROW = 9
+"""Pixels between labels and axes, for the arrow of an interval that leaves the frame."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def overview_figure(effects: Sequence[Effect], width: int = 760, title: str = ""
     if not drawn:
         return None
     labels = [f"{e.claim}, {e.dataset}" for e, _ in drawn]
-    left, top = _room(labels), 44 if title else 8
+    left, top = _room(labels) + _ARROW, 44 if title else 8
     height = _LINE * len(drawn) + top + 56
     figure = blank(width, height)
     axes = box(figure, left, top, width - left - _RIGHT, _LINE * len(drawn))
@@ -151,6 +153,7 @@ def overview_figure(effects: Sequence[Effect], width: int = 760, title: str = ""
     axes.set_xlabel("effect in units of δ; claimed: above 1, or (=) within ±1", fontsize=9)
     axes.tick_params(axis="x", labelsize=8)
     _clear(axes)
+    axes.tick_params(axis="y", pad=_ARROW)
     if title:
         figure.text(0.02, 1 - 10 / height, plain(title), ha="left", va="top", fontsize=11)
     return figure

@@ -303,9 +303,11 @@ def fit_model(model: Model, training: CellTraining, *, precision: str = "float32
     """Run `model.fit` with everything in it charged, under a seeded global generator.
 
     precision: `bfloat16` trains under autocast on CUDA; `float32` elsewhere.
-    The caller's global random state is untouched. What a process does once is not charged.
+    The caller's global random state is untouched. What a process does once is not charged where
+    it would count: on a GPU, and to a budget in seconds.
     """
-    warm_up(training.device, precision)
+    if training.device.type == "cuda" or training.ledger.budget.unit == "s":
+        warm_up(training.device, precision)
     seed = training.derive("global")
     autocast = torch.autocast(
         training.device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"

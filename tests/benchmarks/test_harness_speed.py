@@ -41,7 +41,7 @@ from benchbench.api.data import Dataset
 from benchbench.api.model import Model
 from benchbench.api.seeding import derive_seed, seeded_generator
 from benchbench.api.training import Training
-from benchbench.metrics.evaluation import SampleEvaluation
+from benchbench.metrics.evaluation import SampleEvaluation, block_rows
 from benchbench.metrics.flops import FlopCounter
 from benchbench.registry import Registry, resolve
 from benchbench.runner.training import CellTraining, fit_model
@@ -226,11 +226,11 @@ def training_speed(
 def sampling_speed(
     name: str, dataset: Dataset, n: int, rounds: int, device: torch.device = CPU
 ) -> dict[str, float]:
-    """Seconds of n samples by a bare call and through an evaluation, and their ratio."""
+    """Seconds of n samples by a bare call, by bare calls for as many as an evaluation asks for at
+    once, and through an evaluation; and its speed, 1 being that of either."""
     registry = Registry.load()
     model = built(name, dataset).to(device).eval()
     spec = registry.dataset(dataset.info.name).spec
-    times: dict[str, list[float]] = {"bare": [], "evaluation": []}
 
     def by_evaluation() -> Tensor:
         return SampleEvaluation(dataset, spec, model=model, seed=0, device=device).samples(n)
@@ -239,7 +239,19 @@ def sampling_speed(
     def by_call() -> Tensor:
         return model.sample(n, generator=torch.Generator(device).manual_seed(0))
 
-    calls: dict[str, Callable[[], Tensor]] = {"bare": by_call, "evaluation": by_evaluation}
+    @torch.no_grad()
+    def by_blocks() -> Tensor:
+        size = block_rows(dataset.info.dim, device.type)
+        generator = torch.Generator(device).manual_seed(0)
+        sizes = [min(size, n - start) for start in range(0, n, size)]
+        return torch.cat([model.sample(m, generator=generator) for m in sizes])
+
+    calls: dict[str, Callable[[], Tensor]] = {
+        "bare": by_call,
+        "blocks": by_blocks,
+        "evaluation": by_evaluation,
+    }
+    times: dict[str, list[float]] = {how: [] for how in calls}
     for _ in range(rounds):
         for how, call in calls.items():
             began = now(device)
@@ -247,7 +259,8 @@ def sampling_speed(
             times[how].append(now(device) - began)
     median = {how: statistics.median(t) for how, t in times.items()}
     return {f"{how}_s": t for how, t in median.items()} | {
-        "speed": median["bare"] / median["evaluation"]
+        "speed": median["bare"] / median["evaluation"],
+        "speed_by_blocks": median["blocks"] / median["evaluation"],
     }
 
 
@@ -305,9 +318,10 @@ def main() -> None:
         notes=[
             f"Made by `python tests/benchmarks/test_harness_speed.py{' --device cuda' * gpu}`; "
             f"{card}{circumstances()}, float32, torch {torch.__version__}, one thread, medians of "
-            f"{given.rounds} rounds. `speed`: of training or sampling through "
-            "the harness, 1 being that of the bare loop or call; how it is taken stands at the top "
-            f"of the script. {TRAINING_STEPS:,} steps, {SAMPLES:,} samples.",
+            f"{given.rounds} rounds. `speed`: of training or sampling through the harness, 1 being "
+            "that of the bare loop or call (`by_blocks`: of bare calls for as many as an "
+            "evaluation draws at once); how it is taken stands at the top of the script. "
+            f"{TRAINING_STEPS:,} steps, {SAMPLES:,} samples.",
         ],
     )
     print(f"wrote {given.out}/{name}.md and {name}.csv")
