@@ -114,21 +114,31 @@ class Dataset:
     def to_model(self, raw: Tensor) -> Tensor:
         """Stored examples in model space: float32, same shape, on the same device."""
         if self.info.levels is not None:
-            return raw.to(torch.float32) * (2 / (self.info.levels - 1)) - 1
+            return self._centred(raw.to(torch.float32, copy=True))
         assert self.mean is not None and self.std is not None
         return (raw - self.mean.to(raw.device)) / self.std.to(raw.device)
 
     def to_raw(self, x: Tensor) -> Tensor:
         """Model space back to stored form: rounded, clamped uint8 levels, or original units."""
         if self.info.levels is not None:
-            top = self.info.levels - 1
-            return ((x + 1) * (top / 2)).round().clamp(0, top).to(torch.uint8)
+            return self._levels(x).to(torch.uint8)
         assert self.mean is not None and self.std is not None
         return x * self.std.to(x.device) + self.mean.to(x.device)
 
     def quantise(self, x: Tensor) -> Tensor:
         """Model space rounded to what the data set can store, as saving a file would do."""
-        return self.to_model(self.to_raw(x)) if self.info.levels is not None else x
+        return self._centred(self._levels(x)) if self.info.levels is not None else x
+
+    def _levels(self, x: Tensor) -> Tensor:
+        """Images in model space as whole levels, float32."""
+        assert self.info.levels is not None
+        top = self.info.levels - 1
+        return (x + 1).mul_(top / 2).round_().clamp_(0, top)
+
+    def _centred(self, levels: Tensor) -> Tensor:
+        """Levels, float32, in model space; changes them in place."""
+        assert self.info.levels is not None
+        return levels.mul_(2 / (self.info.levels - 1)).sub_(1)
 
     def dequantise(self, x: Tensor, *, generator: torch.Generator) -> Tensor:
         """Add uniform noise of one level's width to quantised images; points stay as they are.
