@@ -28,7 +28,7 @@ _LETTER = 6.4
 """Pixels that a letter of a label takes, about."""
 _LINE, _SPAN = 24, (-3.0, 5.0)
 _ARROW = 9
-"""Pixels between labels and axes, for the arrow of an interval that leaves the frame."""
+"""Points on either side of the axes, for the arrow of an interval that leaves the frame."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,15 @@ def _interval(axes: Axes, effect: Effect, place: int) -> None:
 
 
 def _say(axes: Axes, verdict: str, place: int) -> None:
-    right = axes.get_yaxis_transform()
-    axes.text(1.03, place, plain(verdict), transform=right, va="center", fontsize=9)
+    axes.annotate(
+        plain(verdict),
+        (1, place),
+        xycoords=axes.get_yaxis_transform(),
+        xytext=(_ARROW, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=9,
+    )
 
 
 def _frame(axes: Axes, effects: Sequence[Effect]) -> None:
