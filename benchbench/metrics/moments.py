@@ -182,11 +182,24 @@ def root_distance(gap: Tensor, traces: float, root1: Tensor, root2: Tensor) -> f
 
 
 def _product(root1: Tensor, root2: Tensor) -> Tensor:
-    """L₁ᵀ L₂; a triangular L₁ has nothing above its diagonal to multiply."""
-    if root1.shape[0] != root1.shape[1] or bool(root1.triu(1).any()):
+    """L₁ᵀ L₂; triangular roots have nothing above their diagonals to multiply."""
+    if not _triangular(root1):
         return root1.T @ root2
-    parts = [root1[rows.start :, rows].T @ root2[rows.start :] for rows in _blocks(len(root1))]
-    return torch.cat(parts)
+    product = root2.new_empty(len(root1), root2.shape[1])
+    both = _triangular(root2)
+    for rows in _blocks(len(root1)):
+        for columns in _blocks(root2.shape[1]) if both else [slice(None)]:
+            first = max(rows.start, columns.start or 0)
+            product[rows, columns] = root1[first:, rows].T @ root2[first:, columns]
+    return product
+
+
+def _triangular(matrix: Tensor) -> bool:
+    """Whether a square matrix has zeros alone above its diagonal."""
+    return matrix.shape[0] == matrix.shape[1] and not any(
+        bool(matrix[rows, rows.stop :].any()) or bool(matrix[rows, rows].triu(1).any())
+        for rows in _blocks(len(matrix))
+    )
 
 
 def _nuclear_norm(k: Tensor, traces: float) -> float:
