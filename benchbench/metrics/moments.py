@@ -185,11 +185,12 @@ def _product(root1: Tensor, root2: Tensor) -> Tensor:
     """L₁ᵀ L₂; triangular roots have nothing above their diagonals to multiply."""
     if not _triangular(root1):
         return root1.T @ root2
-    product = root2.new_empty(len(root1), root2.shape[1])
-    both = _triangular(root2)
+    width = root2.shape[1]
+    product = root2.new_empty(len(root1), width)
+    parts = _blocks(width) if _triangular(root2) else [slice(0, width)]
     for rows in _blocks(len(root1)):
-        for columns in _blocks(root2.shape[1]) if both else [slice(None)]:
-            first = max(rows.start, columns.start or 0)
+        for columns in parts:
+            first = max(rows.start, columns.start)
             product[rows, columns] = root1[first:, rows].T @ root2[first:, columns]
     return product
 

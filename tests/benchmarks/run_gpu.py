@@ -24,6 +24,8 @@ from benchmark_cases import CASES, PACKAGES, Values
 from run_benchmarks import check_agreement
 from tables import circumstances, write_tables
 
+from benchbench.metrics.peak_memory import peak_bytes
+
 CUDA = torch.device("cuda")
 COLUMNS = (
     "case", "implementation", "seconds", "times_faster", "peak_mib", "largest_difference",
@@ -48,15 +50,6 @@ def seconds(call: Callable[[], Any]) -> tuple[float, Any]:
     found = call()
     torch.cuda.synchronize()
     return time.perf_counter() - began, found
-
-
-def gpu_peak_mib(call: Callable[[], Any]) -> float:
-    """MiB of the CUDA allocator over what is held before."""
-    torch.cuda.synchronize()
-    torch.cuda.reset_peak_memory_stats()
-    before = torch.cuda.memory_allocated()
-    call()
-    return (torch.cuda.max_memory_allocated() - before) / 2**20
 
 
 def measure_rows(name: str, rounds: int) -> list[dict[str, Any]]:
@@ -89,7 +82,7 @@ def measure_rows(name: str, rounds: int) -> list[dict[str, Any]]:
             worst = check_agreement(case, how, found["ours, GPU"], found[how])
             row["largest_difference"] = f"{worst:.1e}"
         if how.endswith("GPU"):
-            row["peak_mib"] = round(gpu_peak_mib(call))
+            row["peak_mib"] = round(peak_bytes(call, CUDA)[0] / 2**20)
         rows.append(row)
     return rows
 
