@@ -114,31 +114,35 @@ class Dataset:
     def to_model(self, raw: Tensor) -> Tensor:
         """Stored examples in model space: float32, same shape, on the same device."""
         if self.info.levels is not None:
-            return self._centred(raw.to(torch.float32, copy=True))
+            half = (self.info.levels - 1) / 2
+            return raw.to(torch.float32, copy=True).sub_(half).mul_(1 / half)
         assert self.mean is not None and self.std is not None
         return (raw - self.mean.to(raw.device)) / self.std.to(raw.device)
 
     def to_raw(self, x: Tensor) -> Tensor:
         """Model space back to stored form: rounded, clamped uint8 levels, or original units."""
         if self.info.levels is not None:
-            return self._levels(x).to(torch.uint8)
+            half = (self.info.levels - 1) / 2
+            return self._centred_levels(x, half).add_(half).to(torch.uint8)
         assert self.mean is not None and self.std is not None
         return x * self.std.to(x.device) + self.mean.to(x.device)
 
     def quantise(self, x: Tensor) -> Tensor:
         """Model space rounded to what the data set can store, as saving a file would do."""
-        return self._centred(self._levels(x)) if self.info.levels is not None else x
+        if self.info.levels is None:
+            return x
+        half = (self.info.levels - 1) / 2
+        return self._centred_levels(x, half).mul_(1 / half)
 
-    def _levels(self, x: Tensor) -> Tensor:
-        """Images in model space as whole levels, float32."""
-        assert self.info.levels is not None
-        top = self.info.levels - 1
-        return (x + 1).mul_(top / 2).round_().clamp_(0, top)
-
-    def _centred(self, levels: Tensor) -> Tensor:
-        """Levels, float32, in model space; changes them in place."""
-        assert self.info.levels is not None
-        return levels.mul_(2 / (self.info.levels - 1)).sub_(1)
+    @staticmethod
+    def _centred_levels(x: Tensor, half: float) -> Tensor:
+        """Images in model space as levels − half, float32: whole numbers, or halves in between."""
+        levels = x * half
+        if half % 1:
+            levels.sub_(0.5).round_().add_(0.5)
+        else:
+            levels.round_()
+        return levels.clamp_(-half, half)
 
     def dequantise(self, x: Tensor, *, generator: torch.Generator) -> Tensor:
         """Add uniform noise of one level's width to quantised images; points stay as they are.
