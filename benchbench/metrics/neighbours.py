@@ -16,7 +16,7 @@ adds `Frame.rounding` to the larger side.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -35,19 +35,19 @@ __all__ = [
     "tiles",
 ]
 
-ROWS, COLUMNS = 1024, 2048
-"""A tile: 8 MB in float32. Of rows, a few at a time are held in float64."""
-GPU_SIDE = 4096
-"""Of a tile on a GPU, where the calls of a small one cost more than its arithmetic: 64 MB."""
+SIDE = {"cpu": 1024, "cuda": 4096}
+"""Of a tile, 4 MB in float32; on a GPU 64 MB, for the calls of a small one cost more than its
+arithmetic."""
 PART = 128
+"""Rows that are held in float64 at a time."""
 FEW_FEATURES = 32
 """Up to here a product in float64 costs less than what else is done to a tile."""
-MANY_FEATURES = 256
-"""From here on half of a symmetric product is worth saving."""
 SPARE = 6
 """Candidates beyond the k-th neighbour that are looked at exactly."""
+WAITING = 10
+"""New candidates of a row, on average, that are sorted in at once."""
 GROUP = 16
-"""Columns whose smallest value is taken first."""
+"""Values of a row or column whose smallest is taken first."""
 CHUNK_NUMBERS = 200_000
 TINY = 1e-100
 """Scale of sets that are one point."""
@@ -132,19 +132,18 @@ def _longest(x: Tensor, centre: Tensor) -> float:
 def tiles(x: Cloud, y: Cloud, *, upper: bool = False) -> Iterator[tuple[slice, slice, Tensor]]:
     """Lower bounds of squared distances, as (rows of x, rows of y, (r, c) in the frame's units).
 
-    upper: of x = y, only the tiles on and above the diagonal; they are square. A tile's memory is
-    that of the next one.
+    upper: of x = y, only the tiles on and above the diagonal, of each block of columns the one on
+    the diagonal first. A tile's memory is that of the next one.
     """
-    f = x.rows.shape[1]
-    height, width = _tile_shape(x.rows.device, square=upper or f >= MANY_FEATURES)
-    room = x.work.new_empty(height * width)
-    for left in range(0, len(y), width):
-        columns = slice(left, min(len(y), left + width))
+    side, f = _side(x.rows.device), x.rows.shape[1]
+    room = x.work.new_empty(side * side)
+    for left in range(0, len(y), side):
+        columns = slice(left, min(len(y), left + side))
         other = y.work[columns].clone()
         other[:, :f] *= -2
         other[:, f:] = y.work[columns, f:].flip(1)
-        for top in range(0, columns.stop if upper else len(x), height):
-            rows = slice(top, min(len(x), top + height))
+        for top in range(left, -1, -side) if upper else range(0, len(x), side):
+            rows = slice(top, min(len(x), top + side))
             mine = x.work[rows]
             tile = room[: len(mine) * len(other)].view(len(mine), len(other))
             with full_float32():
@@ -152,35 +151,60 @@ def tiles(x: Cloud, y: Cloud, *, upper: bool = False) -> Iterator[tuple[slice, s
             yield rows, columns, tile
 
 
-def _tile_shape(device: torch.device, *, square: bool) -> tuple[int, int]:
-    if device.type == "cuda":
-        return GPU_SIDE, GPU_SIDE
-    return ROWS, ROWS if square else COLUMNS
+def _side(device: torch.device) -> int:
+    return SIDE.get(device.type, SIDE["cpu"])
 
 
-def at_most(tile: Tensor, limit: Tensor) -> tuple[Tensor, Tensor]:
-    """Where tile (r, c) <= limit (r,): rows and columns, int64. Cheap where few are."""
-    width = tile.shape[1]
-    groups = width // GROUP
-    body = tile[:, : groups * GROUP].unflatten(1, (GROUP, groups))
-    row, group = (body.amin(dim=1) <= limit[:, None]).nonzero(as_tuple=True)
-    member = groups * torch.arange(GROUP, device=tile.device)
-    value = tile.flatten().take((row * width + group)[:, None] + member)
-    hit, place = (value <= limit[row, None]).nonzero(as_tuple=True)
-    rest_row, rest = (tile[:, groups * GROUP :] <= limit[:, None]).nonzero(as_tuple=True)
-    rows = torch.cat([row[hit], rest_row])
-    return rows, torch.cat([group[hit] + groups * place, rest + groups * GROUP])
+def at_most(
+    tile: Tensor, limit: Tensor, *, by_column: bool = False
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Where a contiguous tile (r, c) is at most its row's limit (r,), or its column's (c,).
+
+    Rows and columns, int64, and the values. Cheap where they are few.
+    """
+    height, width = tile.shape
+    bound = limit if by_column else limit[:, None]
+    groups = (height if by_column else width) // GROUP
+    if by_column:
+        body, rest = tile[: groups * GROUP], tile[groups * GROUP :]
+        least = body.unflatten(0, (GROUP, groups)).amin(dim=0)
+    else:
+        body, rest = tile[:, : groups * GROUP], tile[:, groups * GROUP :]
+        least = body.unflatten(1, (GROUP, groups)).amin(dim=1)
+    first = (least <= bound).flatten().nonzero()[:, 0]
+    if by_column:
+        owner, stride = first % width, groups * width
+    else:
+        owner, stride = first // max(groups, 1), groups
+        first = first + owner * (width - groups)
+    place = first[:, None] + stride * torch.arange(GROUP, device=tile.device)
+    value = tile.view(-1).take(place)
+    hit = (value <= limit.take(owner)[:, None]).flatten().nonzero()[:, 0]
+    place, value = place.take(hit), value.take(hit)
+    row = place // width
+    column = place - row * width
+    if rest.numel():
+        i, j = (rest <= bound).nonzero(as_tuple=True)
+        row = torch.cat([row, i + groups * GROUP if by_column else i])
+        column = torch.cat([column, j if by_column else j + groups * GROUP])
+        value = torch.cat([value, rest[i, j]])
+    return row, column, value
 
 
 def exact(x: Tensor, y: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Squared distances in float64 of the pairs x[rows], y[columns]: (p,).
 
-    By differences; by one product, within rounding, where most of all pairs are asked for.
+    By differences; by one product, within rounding, where most of a block's pairs are asked for.
     """
-    if len(rows) > len(x) * len(y) // 16:
-        return squared_distances(x, y)[rows, columns]
-    chunk = max(1, CHUNK_NUMBERS // x.shape[1])
     squared = x.new_empty(len(rows), dtype=torch.float64)
+    if not len(rows):
+        return squared
+    (top, bottom), (left, right) = (
+        (int(low), int(high) + 1) for low, high in (rows.aminmax(), columns.aminmax())
+    )
+    if (bottom - top) * (right - left) < min(16 * len(rows), 4 * _side(x.device) ** 2):
+        return squared_distances(x[top:bottom], y[left:right])[rows - top, columns - left]
+    chunk = max(1, CHUNK_NUMBERS // x.shape[1])
     for start in range(0, len(rows), chunk):
         i, j = rows[start : start + chunk], columns[start : start + chunk]
         gap = x[i].double().sub_(y[j])
@@ -203,8 +227,7 @@ def neighbour_distances(x: Cloud, ks: tuple[int, ...]) -> Tensor:
     """
     if not 1 <= min(ks) <= max(ks) < len(x):
         raise ValueError(f"k must lie in [1, {len(x) - 1}] for {len(x)} rows; got {ks}")
-    here = torch.arange(len(x), device=x.rows.device)
-    lower, which = _candidates(x, x, min(max(ks) + SPARE, len(x) - 1), here)
+    lower, which = _candidates(x, min(max(ks) + SPARE, len(x) - 1))
     last = lower[:, -1].double() * x.frame.scale**2
     if which.shape[1] == len(x) - 1:
         last.fill_(torch.inf)
@@ -244,7 +267,7 @@ def nearest(x: Cloud, y: Cloud, own: Tensor | None = None) -> tuple[Tensor, Tens
     own: (n,) the row of y that is no neighbour of each x, itself say.
     """
     count = min(1 + SPARE, len(y) - (own is not None))
-    lower, which = _candidates(x, y, count, own)
+    lower, which = _candidates_among(x, y, count, own)
     row = torch.arange(len(x), device=which.device)[:, None].expand_as(which)
     squared = exact(x.rows, y.rows, row.flatten(), which.flatten()).view_as(lower)
     least, at = squared.min(dim=1)
@@ -258,56 +281,106 @@ def nearest(x: Cloud, y: Cloud, own: Tensor | None = None) -> tuple[Tensor, Tens
     return least, found
 
 
-def _candidates(x: Cloud, y: Cloud, count: int, own: Tensor | None) -> tuple[Tensor, Tensor]:
+def _candidates(x: Cloud, count: int) -> tuple[Tensor, Tensor]:
+    """Of each x the `count` other rows of least lower bound: the bounds, ascending, and which."""
+    blocks: list[_Candidates] = []
+    for rows, columns, tile in tiles(x, x, upper=True):
+        if rows.start == columns.start:
+            tile.fill_diagonal_(torch.inf)
+            blocks.append(_Candidates(tile, columns.start, count))
+        else:
+            side = blocks[0].rows
+            blocks[rows.start // side].see(tile, columns.start)
+            blocks[columns.start // side].see(tile, rows.start, by_column=True)
+    return _joined(blocks)
+
+
+def _candidates_among(x: Cloud, y: Cloud, count: int, own: Tensor | None) -> tuple[Tensor, Tensor]:
     """Of each x the `count` y of least lower bound: the bounds, ascending, and which.
 
-    own: the row of y to leave out for each x. Where x is y, half the products are saved.
+    own: the row of y to leave out for each x.
     """
-    values = x.slack.new_full((len(x), count), torch.inf)
-    which = torch.zeros(len(x), count, dtype=torch.int64, device=values.device)
-    upper = x is y and x.rows.shape[1] >= MANY_FEATURES
-    for rows, columns, tile in tiles(x, y, upper=upper):
+    blocks: dict[int, _Candidates] = {}
+    for rows, columns, tile in tiles(x, y):
         if own is not None:
             _leave_out(tile, own[rows], columns.start)
-        _take(values[rows], which[rows], tile, columns.start)
-        if upper and rows.start < columns.start:
-            _take(values[columns], which[columns], tile.T.contiguous(), rows.start)
-    return values, which
+        if rows.start in blocks:
+            blocks[rows.start].see(tile, columns.start)
+        else:
+            blocks[rows.start] = _Candidates(tile, columns.start, count)
+    return _joined(blocks.values())
 
 
-def _take(values: Tensor, which: Tensor, tile: Tensor, first: int) -> None:
-    """Merge a tile (r, c) into the least values found so far, in place: (r, count) each.
+def _joined(blocks: Iterable[_Candidates]) -> tuple[Tensor, Tensor]:
+    values, which = zip(*(block.found() for block in blocks), strict=True)
+    return torch.cat(values), torch.cat(which)
 
-    first: the row of y that is the tile's first column. Once there are `count` values, only what is
-    not above the last of them is looked at.
+
+class _Candidates:
+    """The least bounds of a block of rows over the tiles seen so far.
+
+    tile: (r, c), the first; first: the other cloud's row that is its first column. New candidates
+    wait until there are `WAITING` a row; a limit that lags behind lets more through, never less.
     """
-    count = values.shape[1]
-    if not bool(values[:, -1].isfinite().all()):
+
+    def __init__(self, tile: Tensor, first: int, count: int) -> None:
+        self.rows = len(tile)
+        self._values = tile.new_full((self.rows, count), torch.inf)
+        self._which = torch.zeros(tile.shape[0], count, dtype=torch.int64, device=tile.device)
         new, column = _smallest(tile, min(count, tile.shape[1]))
-        touched = torch.arange(len(tile), device=tile.device)
-    else:
-        row, place = at_most(tile, values[:, -1])
-        if not len(row):
+        self._values[:, : new.shape[1]], self._which[:, : new.shape[1]] = new, column + first
+        self._limit = self._below()
+        self._waiting: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._count = 0
+
+    def see(self, tile: Tensor, first: int, *, by_column: bool = False) -> None:
+        """A further tile, whose rows are this block's, or by_column its columns.
+
+        first: the other cloud's row that is its first column, or row.
+        """
+        row, column, value = at_most(tile, self._limit, by_column=by_column)
+        mine, other = (column, row) if by_column else (row, column)
+        self._waiting.append((mine, other + first, value))
+        self._count += len(value)
+        if self._count > WAITING * self.rows:
+            self._merge()
+
+    def found(self) -> tuple[Tensor, Tensor]:
+        """The least bounds (r, count), ascending, and which rows of the other cloud they are of."""
+        self._merge()
+        return self._values, self._which
+
+    def _merge(self) -> None:
+        if not self._waiting:
             return
-        touched, which_touched = row.unique(return_inverse=True)
-        new, column = _padded(which_touched, place, tile[row, place])
-    both = torch.cat([values[touched], new], dim=1)
-    index = torch.cat([which[touched], column + first], dim=1)
-    values[touched], order = both.topk(count, dim=1, largest=False)
-    which[touched] = index.gather(1, order)
+        row, other, value = (torch.cat(part) for part in zip(*self._waiting, strict=True))
+        self._waiting, self._count = [], 0
+        new, which = _padded(self.rows, row, other, value)
+        both = torch.cat([self._values, new], dim=1)
+        index = torch.cat([self._which, which], dim=1)
+        self._values, order = both.topk(self._values.shape[1], dim=1, largest=False)
+        self._which = index.gather(1, order)
+        self._limit = self._below()
+
+    def _below(self) -> Tensor:
+        """What a new candidate must not exceed (r,): an equal of the last, a duplicate say, is
+        none."""
+        last = self._values[:, -1]
+        return last.nextafter(torch.full_like(last, -torch.inf))
 
 
-def _padded(row: Tensor, column: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """Entries (p,) as rows (r, w), w the most that a row has: values, infinite where there is none,
-    and columns."""
-    order = row.argsort(stable=True)
-    counts = row.bincount()
-    slot = torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts)[row[order]]
-    values = value.new_full((len(counts), int(counts.max())), torch.inf)
-    columns = torch.zeros_like(values, dtype=torch.int64)
-    values[row[order], slot] = value[order]
-    columns[row[order], slot] = column[order]
-    return values, columns
+def _padded(rows: int, row: Tensor, which: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    """Entries (p,) as rows (rows, w), w the most that a row has: values, infinite where there is
+    none, and which."""
+    row, order = row.sort(stable=True)
+    counts = row.bincount(minlength=rows)
+    slot = torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts).take(row)
+    values = value.new_full((rows, int(counts.max())), torch.inf)
+    index = torch.zeros_like(values, dtype=torch.int64)
+    place = row * values.shape[1] + slot
+    values.put_(place, value.take(order))
+    index.put_(place, which.take(order))
+    return values, index
 
 
 def _leave_out(tile: Tensor, own: Tensor, first: int) -> None:

@@ -36,6 +36,9 @@ from benchbench.metrics.specs_quality import PrdcConfig
 
 __all__ = ["Prdc", "compute", "prdc"]
 
+MANY_PAIRS = 1 << 17
+"""Of points and balls that are decided at once."""
+
 
 @dataclass(frozen=True)
 class Prdc:
@@ -51,64 +54,72 @@ def prdc(real: Tensor, fake: Tensor, *, k: int = 3, k_density: int = 5) -> Prdc:
     """real: (n, f), fake: (m, f); k of precision and recall, k_density of density and coverage."""
     frame = shared_frame(real, fake)
     x, y = Cloud.of(real, frame), Cloud.of(fake, frame)
-    radii = neighbour_distances(x, (k, k_density)) + frame.rounding
-    fake_radii = neighbour_distances(y, (k,))[:, 0] + frame.rounding
-    precise = torch.zeros(len(fake), dtype=torch.bool, device=fake.device)
-    recalled, covered = (torch.zeros_like(precise[:1]).repeat(len(real)) for _ in range(2))
-    pairs = 0
+    around_real = _Balls(x, y, neighbour_distances(x, (k, k_density)) + frame.rounding)
+    around_fake = _Balls(y, x, neighbour_distances(y, (k,)) + frame.rounding)
     for rows, columns, tile in tiles(x, y):
-        i, j, (in_near, in_wide) = _inside(tile, x, y, rows, columns, radii)
-        precise[j[in_near]] = True
-        covered[i[in_wide]] = True
-        pairs += int(in_wide.sum())
-        recalled[rows] |= _held(tile, x, y, rows, columns, fake_radii, ~recalled[rows])
+        i, j, bound = at_most(tile, around_real.limit[rows])
+        around_real.see(i + rows.start, j + columns.start, bound)
+        recalled = around_fake.held[0, rows]
+        if bool(recalled.any()):
+            tile[recalled] = torch.inf  # a wide ball holds many, of which one is enough
+        i, j, bound = at_most(tile, around_fake.limit[columns], by_column=True)
+        around_fake.see(j + columns.start, i + rows.start, bound)
+    around_real.settle()
+    around_fake.settle()
     return Prdc(
-        precision=float(precise.double().mean()),
-        recall=float(recalled.double().mean()),
-        density=pairs / (k_density * len(fake)),
-        coverage=float(covered.double().mean()),
+        precision=float(around_real.held[0].double().mean()),
+        recall=float(around_fake.held[0].double().mean()),
+        density=int(around_real.pairs[1]) / (k_density * len(fake)),
+        coverage=float(around_real.holding[1].double().mean()),
     )
 
 
-def _inside(
-    tile: Tensor, x: Cloud, y: Cloud, rows: slice, columns: slice, radii: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Pairs (i, j) of a tile, as rows of x and of y, and which balls of x_i hold y_j: (b, p) bool.
+class _Balls:
+    """Closed balls around the rows of a cloud (n), and what they hold of another (m).
 
-    radii: (n, b) squared radii of the balls around each row of x, float64. A pair in no ball may
-    be left out.
+    radii: (n, b) squared, float64: b balls around each row. limit: (n,) the widest, in the units of
+    tiles. held: (b, m) whether a point lies in some ball; holding: (b, n) whether a ball has some
+    point; pairs: (b,) how many have been seen. All are of what was settled: pairs wait until there
+    are many.
     """
-    radii = radii[rows]
-    limits = x.limits(radii)
-    i, j = at_most(tile, limits.amax(dim=1))
-    value, doubt = tile[i, j], 2 * (x.slack[rows][i] + y.slack[columns][j])
-    inside = value <= limits[i].T
-    unsure = (inside & (value + doubt > limits[i].T)).any(dim=0).nonzero()[:, 0]
-    squared = exact(x.rows[rows], y.rows[columns], i[unsure], j[unsure])
-    inside[:, unsure] = squared <= radii[i[unsure]].T
-    return i + rows.start, j + columns.start, inside
 
+    def __init__(self, centres: Cloud, points: Cloud, radii: Tensor) -> None:
+        self._centres, self._points, self._radii = centres, points, radii.T
+        self._limits = centres.limits(self._radii)
+        self.limit = self._limits.amax(dim=0)
+        flags = torch.zeros_like(self._radii, dtype=torch.bool)
+        self.held = flags[:, :1].repeat(1, len(points))
+        self.holding = flags
+        self.pairs = flags.sum(dim=1)
+        self._waiting: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._count = 0
 
-def _held(
-    tile: Tensor, x: Cloud, y: Cloud, rows: slice, columns: slice, radii: Tensor, asked: Tensor
-) -> Tensor:
-    """Whether each x_i of a tile that is asked for lies in the ball of some y_j: (r,) bool.
+    def see(self, centre: Tensor, point: Tensor, bound: Tensor) -> None:
+        """Pairs (p,) by row, and the lower bound of their squared distance in the units of tiles.
 
-    radii: (m,) squared radius of each ball of y, float64. asked: (r,) bool. Wide balls hold many,
-    so pairs are looked at only where no bound decides.
-    """
-    which = asked.nonzero()[:, 0]
-    gap = tile.index_select(0, which).sub_(y.limits(radii[columns]))
-    lowest = gap.amin(dim=1)
-    doubt = 2 * (x.slack[rows][which] + y.slack[columns].max())
-    within = lowest <= -doubt
-    unsure = ((lowest <= 0) & ~within).nonzero()[:, 0]
-    i, j = at_most(gap[unsure], torch.zeros_like(lowest[unsure]))
-    squared = exact(x.rows[rows], y.rows[columns], which[unsure[i]], j)
-    within[unsure[i[squared <= radii[columns][j]]]] = True
-    held = torch.zeros_like(asked)
-    held[which] = within
-    return held
+        A pair in no ball may be left out.
+        """
+        self._waiting.append((centre, point, bound))
+        self._count += len(bound)
+        if self._count > MANY_PAIRS:
+            self.settle()
+
+    def settle(self) -> None:
+        """Decide what is waiting; bounds first, and exact distances where they leave a doubt."""
+        if not self._waiting:
+            return
+        i, j, bound = (torch.cat(part) for part in zip(*self._waiting, strict=True))
+        self._waiting, self._count = [], 0
+        limits = self._limits[:, i]
+        doubt = 2 * (self._centres.slack[i] + self._points.slack[j])
+        inside = bound <= limits
+        unsure = (inside & (bound + doubt > limits)).any(dim=0).nonzero()[:, 0]
+        squared = exact(self._centres.rows, self._points.rows, i[unsure], j[unsure])
+        inside[:, unsure] = squared <= self._radii[:, i[unsure]]
+        self.pairs += inside.sum(dim=1)
+        for held, holding, which in zip(self.held, self.holding, inside, strict=True):
+            held[j[which]] = True
+            holding[i[which]] = True
 
 
 def compute(evaluation: SampleEvaluation, config: PrdcConfig) -> list[Score]:

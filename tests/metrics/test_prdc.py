@@ -49,10 +49,22 @@ def test_equals_brute_force(
     f: int, k: int, k_density: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exactly, over several tiles, with different sizes on the two sides."""
-    monkeypatch.setattr(neighbours, "ROWS", 64)
-    monkeypatch.setattr(neighbours, "COLUMNS", 150)
+    monkeypatch.setitem(neighbours.SIDE, "cpu", 70)
+    monkeypatch.setattr(neighbours, "WAITING", 2)
+    monkeypatch.setattr("benchbench.metrics.prdc.MANY_PAIRS", 100)
     real, fake = normal(301, f, 0), normal(260, f, 1, scale=0.9) + 0.1
     assert prdc(real, fake, k=k, k_density=k_density) == brute_force(real, fake, k, k_density)
+
+
+@pytest.mark.parametrize("scale", [0.001, 30])
+@pytest.mark.parametrize("f", [3, 100])
+def test_equals_brute_force_where_one_side_is_far_wider(
+    f: int, scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a ball holds nearly everything, so that no tile has few pairs."""
+    monkeypatch.setitem(neighbours.SIDE, "cpu", 90)
+    real, fake = normal(280, f, 30), normal(310, f, 31, scale)
+    assert prdc(real, fake) == brute_force(real, fake, 3, 5)
 
 
 def test_equals_brute_force_far_from_the_origin() -> None:
@@ -152,8 +164,7 @@ def test_tiles_cover_every_pair_once_with_bounds(
     dtype: torch.dtype, upper: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Far from the origin, where float32 rounds by more than many distances."""
-    monkeypatch.setattr(neighbours, "ROWS", 7)
-    monkeypatch.setattr(neighbours, "COLUMNS", 10)
+    monkeypatch.setitem(neighbours.SIDE, "cpu", 7)
     x = normal(23, 40, 16) * torch.logspace(-3, 3, 23, dtype=torch.float64)[:, None]
     found, true = cloud(x, dtype), pairs(x, x).square()
     seen = torch.zeros(23, 23)
@@ -177,14 +188,17 @@ def test_neighbours_that_float32_cannot_tell_apart_are_searched_again(spread: fl
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=cloud(x).frame.rounding)
 
 
-def test_at_most_finds_every_entry() -> None:
-    tile = normal(13, 53, 22)
-    limit = normal(13, 1, 23)[:, 0]
-    rows, columns = at_most(tile, limit)
+@pytest.mark.parametrize("shape", [(13, 53), (53, 13), (64, 32)])
+@pytest.mark.parametrize("by_column", [False, True])
+def test_at_most_finds_every_entry(shape: tuple[int, int], by_column: bool) -> None:
+    tile = normal(*shape, 22)
+    limit = normal(shape[by_column], 1, 23)[:, 0]
+    rows, columns, values = at_most(tile, limit, by_column=by_column)
     found = torch.zeros_like(tile, dtype=torch.bool)
     found[rows, columns] = True
-    assert len(rows) == found.sum()
-    assert torch.equal(found, tile <= limit[:, None])
+    assert len(rows) == found.sum() > 0
+    assert torch.equal(found, tile <= (limit if by_column else limit[:, None]))
+    assert torch.equal(values, tile[rows, columns])
 
 
 def test_a_product_gives_all_distances() -> None:
