@@ -42,7 +42,7 @@ PART = 128
 """Rows that are held in float64 at a time."""
 FEW_FEATURES = 32
 """Up to here a product in float64 costs less than what else is done to a tile."""
-SPARE = 6
+SPARE = 3
 """Candidates beyond the k-th neighbour that are looked at exactly."""
 WAITING = 10
 """New candidates of a row, on average, that are sorted in at once."""
@@ -133,7 +133,8 @@ def tiles(x: Cloud, y: Cloud, *, upper: bool = False) -> Iterator[tuple[slice, s
     """Lower bounds of squared distances, as (rows of x, rows of y, (r, c) in the frame's units).
 
     upper: of x = y, only the tiles on and above the diagonal, of each block of columns the one on
-    the diagonal first. A tile's memory is that of the next one.
+    the diagonal first. A tile's memory is that of the next one. For use within `full_float32`, or
+    the bounds are none.
     """
     side, f = _side(x.rows.device), x.rows.shape[1]
     room = x.work.new_empty(side * side)
@@ -146,8 +147,7 @@ def tiles(x: Cloud, y: Cloud, *, upper: bool = False) -> Iterator[tuple[slice, s
             rows = slice(top, min(len(x), top + side))
             mine = x.work[rows]
             tile = room[: len(mine) * len(other)].view(len(mine), len(other))
-            with full_float32():
-                torch.mm(mine, other.T, out=tile)
+            torch.mm(mine, other.T, out=tile)
             yield rows, columns, tile
 
 
@@ -220,6 +220,7 @@ def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     return squared.add_(x.square().sum(dim=1, keepdim=True)).clamp_(min=0)
 
 
+@full_float32()
 def neighbour_distances(x: Cloud, ks: tuple[int, ...]) -> Tensor:
     """Squared distance of each row to its k-th nearest other row: (n,) -> (n, len(ks)) float64.
 
@@ -261,6 +262,7 @@ def _kth(x: Cloud, k: int, lower: Tensor, which: Tensor) -> Tensor:
     return squared.kthvalue(k, dim=1).values
 
 
+@full_float32()
 def nearest(x: Cloud, y: Cloud, own: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """The nearest y of each x: squared distance, float64, and row of y, int64; (n,) each.
 

@@ -32,6 +32,7 @@ from benchbench.metrics.neighbours import (
     shared_frame,
     tiles,
 )
+from benchbench.metrics.precision import full_float32
 from benchbench.metrics.specs_quality import PrdcConfig
 
 __all__ = ["Prdc", "compute", "prdc"]
@@ -50,6 +51,7 @@ class Prdc:
     coverage: float
 
 
+@full_float32()
 def prdc(real: Tensor, fake: Tensor, *, k: int = 3, k_density: int = 5) -> Prdc:
     """real: (n, f), fake: (m, f); k of precision and recall, k_density of density and coverage."""
     frame = shared_frame(real, fake)
