@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,13 +22,30 @@ from benchbench.report.styles import Style
 from benchbench.report.vector import to_pdf, to_svg
 from benchbench.store.files import write_bytes_atomic
 
-__all__ = ["blank", "box", "plain", "publish", "save", "show", "side_by_side", "tile"]
+__all__ = [
+    "blank",
+    "box",
+    "fitted",
+    "key_columns",
+    "plain",
+    "publish",
+    "save",
+    "show",
+    "side_by_side",
+    "tile",
+]
 
 DPI = 100
 GAP = 2
 """Pixels between two images of a grid."""
 _COLUMNS, _HEAD, _CAPTION = 4, 34, 26
 """Panels side by side; pixels for a title of all, and for the text above a panel."""
+_LETTER = 0.9
+"""Pixels that a letter of a row's name takes for each point of its size, hardly ever more."""
+_LARGEST, _LEAST = 10.0, 6.5
+"""Points of a panel's text."""
+_KEY, _MARK, _KEY_SIZE = 130, 40, 8.5
+"""Of an entry of a legend: pixels at least, those of its mark and margin, points of its text."""
 Panel = TypeVar("Panel")
 
 
@@ -90,7 +107,8 @@ def side_by_side(
         line, column = divmod(place, columns)
         axes = box(figure, column * width + left, head + line * height + _CAPTION, *size)
         text, style = draw(axes, label, panel)
-        axes.set_title(plain(text), fontsize=min(10, 420 / len(text)), color=style.colour)
+        short, points = fitted(text, width - left)
+        axes.set_title(plain(short), fontsize=points, color=style.colour)
     if title:
         figure.text(0.5, 1 - 12 / full, plain(title), ha="center", va="top", fontsize=13)
     publish(figure, path)
@@ -124,6 +142,25 @@ def show(axes: Axes, raster: NDArray[np.float64]) -> None:
     """A raster without axes or smoothing; where the axes have its size, pixel for pixel."""
     axes.imshow(raster, interpolation="nearest", aspect="equal")
     axes.set_axis_off()
+
+
+def fitted(text: str, width: int) -> tuple[str, float]:
+    """The text, cut in the middle where it must be, and the points at which it fits `width` pixels.
+
+    >>> fitted("vae", 252), fitted("ldm[sampler=ab2,steps=8]", 90)
+    (('vae', 10.0), ('ldm[sam…teps=8]', 6.5))
+    """
+    points = min(_LARGEST, width / (_LETTER * max(1, len(text))))
+    if points >= _LEAST:
+        return text, points
+    most = max(3, int(width / (_LETTER * _LEAST)))
+    return text[: (most - 1) // 2] + "…" + text[-(most // 2) :], _LEAST
+
+
+def key_columns(labels: Iterable[str], width: int) -> int:
+    """Entries of a legend side by side on `width` pixels."""
+    longest = max((len(label) for label in labels), default=0)
+    return max(1, int(width // max(_KEY, _MARK + _LETTER * _KEY_SIZE * longest)))
 
 
 def plain(text: str) -> str:

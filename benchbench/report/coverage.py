@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike, NDArray
 
-from benchbench.report.canvas import blank, box, plain, publish
+from benchbench.report.canvas import blank, box, fitted, plain, publish
 from benchbench.report.styles import MISSED, REAL, REAL_MUTED, Style
 from benchbench.report.tree import Section
 
@@ -224,8 +224,8 @@ def class_panels(
         axes = box(figure, left, _HEAD + 18 + head + 26, width, _HIGH)
         style = styles.get(row.row, REAL_MUTED)  # grey, so that black lines are seen on it
         _draw_bars(axes, row.shares, row.true, style, top)
-        said = f"{row.row}: {row.covered}"
-        axes.set_title(plain(said), fontsize=min(10, 1.7 * width / len(said)), color=style.colour)
+        said, points = fitted(f"{row.row}: {row.covered}", width)
+        axes.set_title(plain(said), fontsize=points, color=style.colour)
     figure.text(0.5, 1 - 10 / full, plain(title), ha="center", va="top", fontsize=12)
     legend = "bars: samples; lines: test split; ×: no sample"
     figure.text(0.5, 1 - 34 / full, legend, ha="center", va="top", fontsize=8.5, color="#555555")

@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 
 from benchbench.api import ScoreSpec
 from benchbench.api.names import file_name, short_label, slug
-from benchbench.report.canvas import blank, box, plain, publish
+from benchbench.report.canvas import blank, box, key_columns, plain, publish
 from benchbench.report.rows import label_of
 from benchbench.report.styles import Style
 from benchbench.report.tree import RowKey
@@ -30,8 +30,6 @@ __all__ = ["budget_curves", "budget_figure", "draw_curves", "watched"]
 
 _COLUMNS, _PANEL, _HIGH, _BETWEEN, _EDGE = 3, 280, 200, 78, 64
 _HEAD, _FOOT = 84, 76
-_KEY = 130
-"""Pixels that an entry of the legend takes."""
 _LOG_RANGE = 30.0
 MANY_LINES = 20
 """More lines than this have no bands: nobody could tell one from another."""
@@ -92,8 +90,8 @@ def budget_figure(
     done = _done(scores)
     head = _HEAD if title else _HEAD - 50
     width = _EDGE + min(len(names), _COLUMNS) * (_PANEL + _BETWEEN)
-    columns = min(6, max(1, width // _KEY))
-    foot = _FOOT if title else 52 + 18 * math.ceil(len(styles) / columns)
+    columns = min(6, key_columns(styles, width))
+    foot = max(_FOOT if title else 0, 52 + 18 * math.ceil(len(styles) / columns))
     height = head + math.ceil(len(names) / _COLUMNS) * (_HIGH + _BETWEEN) + foot - _BETWEEN
     figure = blank(width, height)
     labels: list[str] = []

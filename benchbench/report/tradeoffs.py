@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchbench.api.names import file_name, slug
-from benchbench.report.canvas import blank, box, plain, publish
+from benchbench.report.canvas import blank, box, key_columns, plain, publish
 from benchbench.report.layout import head_parts
 from benchbench.report.styles import Style
 from benchbench.report.tree import Row, Section, Tables
@@ -33,8 +33,8 @@ __all__ = [
 
 LEADING = ("fid", "mode_kl", "recall", "nll_nats")
 """Scores that stand for quality where they were taken, in this order."""
-_PANEL, _HIGH, _LEFT, _HEAD, _KEY, _LINE = 340, 240, 70, 32, 130, 18
-_LOG_RANGE = 30.0
+_PANEL, _HIGH, _LEFT, _HEAD, _LINE = 340, 240, 70, 32, 18
+_LOG_RANGE = 10.0
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def front_figure(section: Section, quality: int, styles: Mapping[str, Style]) ->
         return None
     direction = section.columns[quality].spec.direction
     best = front(found, "max", direction)
-    figure, axes = _axes(len(found))
+    figure, axes = _axes(found)
     axes.plot(
         [p.x for p in best],
         [p.y for p in best],
@@ -138,7 +138,7 @@ def nfe_figure(section: Section, quality: int, styles: Mapping[str, Style]) -> F
         families.setdefault(p.row.key.trained, []).append(p)
     if all(len({p.x for p in family}) < 2 for family in families.values()):
         return None
-    figure, axes = _axes(len(found))
+    figure, axes = _axes(found)
     for family in families.values():
         line = sorted(family, key=lambda p: p.x)
         axes.plot(
@@ -168,9 +168,12 @@ def write_tradeoffs(tables: Tables, styles: Mapping[str, Style], folder: Path) -
                 publish(figure, folder / f"{name}-{part}.png")
 
 
-def _axes(labels: int) -> tuple[Figure, Axes]:
-    columns = max(1, (_PANEL + _LEFT) // _KEY)
-    foot = 58 + _LINE * math.ceil(labels / columns)
+def _columns(found: Sequence[Point]) -> int:
+    return key_columns((p.row.label for p in found), _PANEL + _LEFT)
+
+
+def _axes(found: Sequence[Point]) -> tuple[Figure, Axes]:
+    foot = 58 + _LINE * math.ceil(len(found) / _columns(found))
     figure = blank(_LEFT + _PANEL + 16, _HEAD + _HIGH + foot)
     return figure, box(figure, _LEFT, _HEAD, _PANEL, _HIGH)
 
@@ -207,7 +210,8 @@ def _finish(axes: Axes, found: Sequence[Point], section: Section, quality: int, 
         axes.set_ylim(min(y) / 2, max(y) * 2)
     else:
         reach = (max(y) - min(y)) or abs(max(y)) or 1.0
-        axes.set_ylim(min(y) - reach / 2, max(y) + reach / 2)
+        least = 0.0 if min(y) >= 0 else -math.inf
+        axes.set_ylim(max(least, min(y) - reach / 2), max(y) + reach / 2)
     for held_out in (row for row in section.rows if row.kind == "real"):
         value = held_out.cells[quality].value
         if value is not None and (value > 0 or axes.get_yscale() == "linear"):
@@ -226,7 +230,7 @@ def _finish(axes: Axes, found: Sequence[Point], section: Section, quality: int, 
         handles,
         labels,
         loc="lower center",
-        ncols=min(len(labels), (_PANEL + _LEFT) // _KEY),
+        ncols=min(len(labels), _columns(found)),
         frameon=False,
         fontsize=8.5,
     )

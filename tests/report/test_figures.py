@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from benchbench.report.canvas import tile
+from benchbench.report.canvas import blank, fitted, tile
 from benchbench.report.figures import comparison, mode_scatter, sample_grid
 from benchbench.report.strips import seed_strip
 from benchbench.report.styles import model_styles
@@ -155,3 +155,19 @@ def test_tables_load_no_matplotlib() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "vae",
+        "ldm[sampler=ab2,schedule=cosine,steps=8]",
+        "gan[batch_size=32,gamma=0.25,pack=2]" * 3,
+    ],
+)
+def test_a_panels_name_fits_above_it(name: str) -> None:
+    """As matplotlib lays it out; what tells variants apart, the end, is kept."""
+    text, points = fitted(name, 240)
+    drawn = blank(400, 100).text(0, 0, text, fontsize=points)
+    assert drawn.get_window_extent().width <= 240
+    assert text[-8:] == name[-8:]

@@ -72,3 +72,21 @@ def test_a_line_of_nfe_needs_two_numbers_of_evaluations(scores: Any, tmp_path: P
     ]
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_long_names_and_a_far_off_point_stay_readable(scores: Any) -> None:
+    """No entry of the legend leaves the figure, and no axis of a distance goes below zero."""
+    for steps, fid in ((5, 10.0), (10, 9.0)):
+        variant = f"sampler=ab2,schedule=cosine,steps={steps}"
+        scores.add("ldm", "fid", [fid, fid + 1], variant=variant)
+        scores.add("ldm", "nfe", [steps, steps], variant=variant)
+    scores.add("gan", "fid", [40.0, 42.0]).add("gan", "nfe", [1, 1])
+    section = scores.section()
+    styles = model_styles([row.label for row in section.rows])
+    figure = nfe_figure(section, leading(section) or 0, styles)
+    assert figure is not None
+    figure.canvas.draw()
+    whole, legend = figure.bbox, figure.legends[0].get_window_extent()
+    assert whole.x0 <= legend.x0 < legend.x1 <= whole.x1
+    assert legend.y1 <= figure.axes[0].get_tightbbox().y0
+    assert figure.axes[0].get_ylim()[0] >= 0
