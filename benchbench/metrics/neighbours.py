@@ -194,17 +194,17 @@ def at_most(
 def exact(x: Tensor, y: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Squared distances in float64 of the pairs x[rows], y[columns]: (p,).
 
-    By differences; by one product, within rounding, where most of a block's pairs are asked for.
+    By differences; by one product, within rounding, where most of a large block's pairs are asked
+    for.
     """
-    squared = x.new_empty(len(rows), dtype=torch.float64)
-    if not len(rows):
-        return squared
-    (top, bottom), (left, right) = (
-        (int(low), int(high) + 1) for low, high in (rows.aminmax(), columns.aminmax())
-    )
-    if (bottom - top) * (right - left) < min(16 * len(rows), 4 * _side(x.device) ** 2):
-        return squared_distances(x[top:bottom], y[left:right])[rows - top, columns - left]
     chunk = max(1, CHUNK_NUMBERS // x.shape[1])
+    if len(rows) > chunk:
+        (top, bottom), (left, right) = (
+            (int(low), int(high) + 1) for low, high in (rows.aminmax(), columns.aminmax())
+        )
+        if (bottom - top) * (right - left) < min(16 * len(rows), 4 * _side(x.device) ** 2):
+            return squared_distances(x[top:bottom], y[left:right])[rows - top, columns - left]
+    squared = x.new_empty(len(rows), dtype=torch.float64)
     for start in range(0, len(rows), chunk):
         i, j = rows[start : start + chunk], columns[start : start + chunk]
         gap = x[i].double().sub_(y[j])
