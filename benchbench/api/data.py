@@ -113,26 +113,29 @@ class Dataset:
 
     def to_model(self, raw: Tensor) -> Tensor:
         """Stored examples in model space: float32, same shape, on the same device."""
-        if self.info.levels is not None:
-            half = (self.info.levels - 1) / 2
+        half = self._half
+        if half is not None:
             return raw.to(torch.float32, copy=True).sub_(half).mul_(1 / half)
         assert self.mean is not None and self.std is not None
         return (raw - self.mean.to(raw.device)) / self.std.to(raw.device)
 
     def to_raw(self, x: Tensor) -> Tensor:
         """Model space back to stored form: rounded, clamped uint8 levels, or original units."""
-        if self.info.levels is not None:
-            half = (self.info.levels - 1) / 2
+        half = self._half
+        if half is not None:
             return self._centred_levels(x, half).add_(half).to(torch.uint8)
         assert self.mean is not None and self.std is not None
         return x * self.std.to(x.device) + self.mean.to(x.device)
 
     def quantise(self, x: Tensor) -> Tensor:
         """Model space rounded to what the data set can store, as saving a file would do."""
-        if self.info.levels is None:
-            return x
-        half = (self.info.levels - 1) / 2
-        return self._centred_levels(x, half).mul_(1 / half)
+        half = self._half
+        return x if half is None else self._centred_levels(x, half).mul_(1 / half)
+
+    @property
+    def _half(self) -> float | None:
+        """Half the top level of an image, which is 0 in model space; None for other data."""
+        return None if self.info.levels is None else (self.info.levels - 1) / 2
 
     @staticmethod
     def _centred_levels(x: Tensor, half: float) -> Tensor:

@@ -27,6 +27,7 @@ from benchbench.metrics.precision import full_float32
 __all__ = [
     "Cloud",
     "Frame",
+    "Pile",
     "at_most",
     "exact",
     "nearest",
@@ -191,6 +192,29 @@ def at_most(
     return row, column, value
 
 
+class Pile:
+    """Pairs and their values (p,), kept until there are more than `most`."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._count = most, 0
+        self._parts: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._parts)
+
+    def add(self, first: Tensor, second: Tensor, value: Tensor) -> bool:
+        """Put them on the pile; whether it is full now."""
+        self._parts.append((first, second, value))
+        self._count += len(value)
+        return self._count > self._most
+
+    def taken(self) -> tuple[Tensor, Tensor, Tensor]:
+        """All of them, of a pile with some; it is empty after that."""
+        first, second, value = (torch.cat(part) for part in zip(*self._parts, strict=True))
+        self._parts, self._count = [], 0
+        return first, second, value
+
+
 def exact(x: Tensor, y: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Squared distances in float64 of the pairs x[rows], y[columns]: (p,).
 
@@ -332,8 +356,7 @@ class _Candidates:
         new, column = _smallest(tile, min(count, tile.shape[1]))
         self._values[:, : new.shape[1]], self._which[:, : new.shape[1]] = new, column + first
         self._limit = self._below()
-        self._waiting: list[tuple[Tensor, Tensor, Tensor]] = []
-        self._count = 0
+        self._waiting = Pile(WAITING * self.rows)
 
     def see(self, tile: Tensor, first: int, *, by_column: bool = False) -> None:
         """A further tile, whose rows are this block's, or by_column its columns.
@@ -342,9 +365,7 @@ class _Candidates:
         """
         row, column, value = at_most(tile, self._limit, by_column=by_column)
         mine, other = (column, row) if by_column else (row, column)
-        self._waiting.append((mine, other + first, value))
-        self._count += len(value)
-        if self._count > WAITING * self.rows:
+        if self._waiting.add(mine, other + first, value):
             self._merge()
 
     def found(self) -> tuple[Tensor, Tensor]:
@@ -355,13 +376,8 @@ class _Candidates:
     def _merge(self) -> None:
         if not self._waiting:
             return
-        row, other, value = (torch.cat(part) for part in zip(*self._waiting, strict=True))
-        self._waiting, self._count = [], 0
-        new, which = _padded(self.rows, row, other, value)
-        both = torch.cat([self._values, new], dim=1)
-        index = torch.cat([self._which, which], dim=1)
-        self._values, order = both.topk(self._values.shape[1], dim=1, largest=False)
-        self._which = index.gather(1, order)
+        new, which = _padded(self.rows, *self._waiting.taken())
+        self._values, self._which = _merged(self._values, self._which, new, which)
         self._limit = self._below()
 
     def _below(self) -> Tensor:
@@ -369,6 +385,13 @@ class _Candidates:
         none."""
         last = self._values[:, -1]
         return last.nextafter(torch.full_like(last, -torch.inf))
+
+
+def _merged(values: Tensor, which: Tensor, new: Tensor, new_which: Tensor) -> tuple[Tensor, Tensor]:
+    """The least of both, as many as there are values of each row: ascending, and which."""
+    both, index = torch.cat([values, new], dim=1), torch.cat([which, new_which], dim=1)
+    least, order = both.topk(values.shape[1], dim=1, largest=False)
+    return least, index.gather(1, order)
 
 
 def _padded(rows: int, row: Tensor, which: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
@@ -416,7 +439,5 @@ def _searched(x: Tensor, y: Tensor, k: int, own: Tensor | None) -> tuple[Tensor,
         if own is not None:
             _leave_out(squared, own, start)
         new, column = _smallest(squared, min(k, squared.shape[1]))
-        index = torch.cat([which, column + start], dim=1)
-        best, order = torch.cat([best, new], dim=1).topk(k, dim=1, largest=False)
-        which = index.gather(1, order)
+        best, which = _merged(best, which, new, column + start)
     return best, which

@@ -26,6 +26,7 @@ from benchbench.metrics.counts import paired_count, sampling_detail
 from benchbench.metrics.evaluation import SampleEvaluation
 from benchbench.metrics.neighbours import (
     Cloud,
+    Pile,
     at_most,
     exact,
     neighbour_distances,
@@ -93,25 +94,21 @@ class _Balls:
         self.held = flags[:, :1].repeat(1, len(points))
         self.holding = flags
         self.pairs = flags.sum(dim=1)
-        self._waiting: list[tuple[Tensor, Tensor, Tensor]] = []
-        self._count = 0
+        self._waiting = Pile(MANY_PAIRS)
 
     def see(self, centre: Tensor, point: Tensor, bound: Tensor) -> None:
         """Pairs (p,) by row, and the lower bound of their squared distance in the units of tiles.
 
         A pair in no ball may be left out.
         """
-        self._waiting.append((centre, point, bound))
-        self._count += len(bound)
-        if self._count > MANY_PAIRS:
+        if self._waiting.add(centre, point, bound):
             self.settle()
 
     def settle(self) -> None:
         """Decide what is waiting; bounds first, and exact distances where they leave a doubt."""
         if not self._waiting:
             return
-        i, j, bound = (torch.cat(part) for part in zip(*self._waiting, strict=True))
-        self._waiting, self._count = [], 0
+        i, j, bound = self._waiting.taken()
         limits = self._limits[:, i]
         doubt = 2 * (self._centres.slack[i] + self._points.slack[j])
         inside = bound <= limits
