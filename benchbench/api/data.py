@@ -127,10 +127,16 @@ class Dataset:
         assert self.mean is not None and self.std is not None
         return x * self.std.to(x.device) + self.mean.to(x.device)
 
-    def quantise(self, x: Tensor) -> Tensor:
-        """Model space rounded to what the data set can store, as saving a file would do."""
+    def quantise(self, x: Tensor, *, out: Tensor | None = None) -> Tensor:
+        """Model space rounded to what the data set can store, as saving a file would do.
+
+        out: where to write it, of the shape of x; left out: a new tensor, or x where nothing is
+        rounded.
+        """
         half = self._half
-        return x if half is None else self._centred_levels(x, half).mul_(1 / half)
+        if half is None:
+            return x if out is None else out.copy_(x)
+        return self._centred_levels(x, half, out).mul_(1 / half)
 
     @property
     def _half(self) -> float | None:
@@ -138,11 +144,11 @@ class Dataset:
         return None if self.info.levels is None else (self.info.levels - 1) / 2
 
     @staticmethod
-    def _centred_levels(x: Tensor, half: float) -> Tensor:
+    def _centred_levels(x: Tensor, half: float, out: Tensor | None = None) -> Tensor:
         """Images in model space as levels − half, float32: whole numbers, or halves in between."""
-        levels = x * half
+        levels = torch.mul(x, half, out=out)
         if half % 1:
-            levels.sub_(0.5).round_().add_(0.5)
+            levels.floor_().add_(0.5)
         else:
             levels.round_()
         return levels.clamp_(-half, half)

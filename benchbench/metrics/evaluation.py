@@ -35,6 +35,9 @@ RANGE_TOLERANCE = 1e-3
 BLOCK_NUMBERS = 4_000_000
 MOST_ROWS = {"cpu": 1_000, "cuda": 10_000}
 """Of a block. On a GPU a small batch of small examples takes as long as a large one."""
+FEW_NUMBERS, MOST_POINTS = 16, 2_500
+"""Examples of so few numbers come from small networks, whose calls cost a CPU what their arithmetic
+does: of these a block has more, though no more than stay in its caches."""
 
 
 def block_rows(dim: int, device: str = "cpu") -> int:
@@ -42,10 +45,13 @@ def block_rows(dim: int, device: str = "cpu") -> int:
 
     device: its kind, `cpu` or `cuda`.
 
-    >>> block_rows(192), block_rows(192, "cuda"), block_rows(12_288, "cuda")
-    (1000, 10000, 325)
+    >>> block_rows(2), block_rows(192), block_rows(192, "cuda"), block_rows(12_288, "cuda")
+    (2500, 1000, 10000, 325)
     """
-    return max(1, min(MOST_ROWS.get(device, MOST_ROWS["cpu"]), BLOCK_NUMBERS // dim))
+    most = MOST_ROWS.get(device, MOST_ROWS["cpu"])
+    if dim <= FEW_NUMBERS:
+        most = max(most, MOST_POINTS)
+    return max(1, min(most, BLOCK_NUMBERS // dim))
 
 
 class SampleEvaluation(Evaluation):
@@ -90,6 +96,7 @@ class SampleEvaluation(Evaluation):
             checked = check_samples(samples.to(self.device), dataset, "samples")
             self._given = dataset.quantise(checked)
         self._cache = StatisticCache(cache)
+        self._drawn = torch.empty(0, *dataset.info.shape, dtype=torch.float32, device=self.device)
         self._blocks: dict[tuple[str, str], list[Any]] = {}
 
     @property
@@ -105,10 +112,21 @@ class SampleEvaluation(Evaluation):
         return None if self._given is None else len(self._given)
 
     def samples(self, n: int) -> Tensor:
-        """The first n samples: (n, *shape) float32 in model space, checked and quantised."""
-        if self._given is None:
-            return torch.cat(self._first("x", "samples", n, self._generate))[:n]
-        return self._head(self._given, n, "samples")
+        """The first n samples: (n, *shape) float32 in model space, checked and quantised.
+
+        They are kept, not copied: not to be written to.
+        """
+        if self._given is not None:
+            return self._head(self._given, n, "samples")
+        kept, size = len(self._drawn), self._size
+        if n > kept:
+            needed = -(-n // size) * size
+            drawn = self._drawn.new_empty(needed, *self.dataset.info.shape)
+            drawn[:kept] = self._drawn
+            for start in range(kept, needed, size):
+                self._generate(start // size, drawn[start : start + size])
+            self._drawn = drawn
+        return self._drawn[:n]
 
     def reference(self, n: int | None = None) -> Tensor:
         """The first n examples (None: all) of the test split: (n, *shape) in model space."""
@@ -202,11 +220,12 @@ class SampleEvaluation(Evaluation):
             blocks.append(make(source, len(blocks)))
         return blocks[:needed]
 
-    def _generate(self, source: str, block: int) -> Tensor:
+    @torch.no_grad()
+    def _generate(self, block: int, out: Tensor) -> None:
         generator = seeded_generator(self.device, self.seed, "samples", block)
-        x = self.draw(self._size, generator=generator)
+        x = self.draw(len(out), generator=generator)
         where = f"{type(self.model).__name__}.sample"
-        return self.dataset.quantise(check_samples(x, self.dataset, where, n=self._size))
+        self.dataset.quantise(check_samples(x, self.dataset, where, n=len(out)), out=out)
 
     def _features(self, source: str, block: int) -> Tensor:
         if source == "samples":
@@ -242,8 +261,6 @@ class SampleEvaluation(Evaluation):
     def _block(self, source: str, block: int) -> Tensor:
         """A block of rows; the last one of what is finite may be short."""
         start = block * self._size
-        if source == "samples" and self._given is None:
-            return self._first("x", "samples", start + 1, self._generate)[block]
         return self._rows(source, start, start + self._size)
 
     def _rows(self, source: str, start: int, stop: int) -> Tensor:

@@ -39,17 +39,27 @@ def test_samples_do_not_depend_on_who_asks_first(images: Dataset) -> None:
 
 def test_nothing_is_made_twice(points: Dataset) -> None:
     evaluation = on_points(points)
-    for n in (10, 2000, 1500, 2001):
+    first = evaluation.samples(10).clone()
+    for n in (10, 5000, 3500, 5001):
         evaluation.samples(n)
         evaluation.features("samples", n)
     assert evaluation.model.calls == 3
+    assert torch.equal(evaluation.samples(10), first)
+
+
+def test_samples_that_were_made_with_gradients_are_taken(points: Dataset) -> None:
+    def guided(n: int, generator: torch.Generator) -> Tensor:
+        with torch.enable_grad():
+            return 2 * normal(n, generator).requires_grad_()
+
+    assert not on_points(points, guided).samples(30).requires_grad
 
 
 def test_seeds_tell_rows_apart_and_repeat(points: Dataset) -> None:
     one, same, other = (on_points(points, seed=s).samples(50) for s in (1, 1, 2))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
-    blocks = on_points(points).samples(2000).split(1000)
+    blocks = on_points(points).samples(5000).split(2500)
     assert not torch.equal(blocks[0], blocks[1])
     evaluation = on_points(points, seed=1)
     draws = [torch.rand(3, generator=evaluation.generator(name)) for name in ("a", "a", "b")]
@@ -58,7 +68,10 @@ def test_seeds_tell_rows_apart_and_repeat(points: Dataset) -> None:
 
 
 def test_blocks_depend_on_the_shape_alone() -> None:
-    assert [block_rows(d) for d in (2, 192, 12_288, 10**8)] == [1000, 1000, 325, 1]
+    assert [block_rows(d) for d in (2, 16, 17, 192, 12_288, 10**8)] == [
+        *(2500, 2500, 1000, 1000, 325, 1)
+    ]
+    assert block_rows(2, "cuda") == 10_000
 
 
 def test_sampling_options_reach_the_model(points: Dataset) -> None:
