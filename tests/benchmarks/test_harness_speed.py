@@ -17,6 +17,8 @@ steps in m phases counts the share p = 1/64 + 64 m/N of them, and its speed besi
 
     b / (b + o + p (c − b))
 
+Samples are drawn by either in turn, in an order shuffled anew each round.
+
 All are medians of CPU seconds in one process, which other work on the machine disturbs little; on
 a GPU of seconds until all that was asked of it is done.
 """
@@ -25,6 +27,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import random
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -53,6 +56,8 @@ COUNTED, PERIOD = 64, 4096
 TRAINING_STEPS = 10_000
 """Of the training whose speed is stated."""
 SAMPLES = 10_000
+SECONDS = 6.0
+"""Of bare calls, at least: a call may take 30 ms, of which 3 % is less than what disturbs it."""
 
 
 class BareTraining(Training):
@@ -224,10 +229,18 @@ def training_speed(
 
 
 def sampling_speed(
-    name: str, dataset: Dataset, n: int, rounds: int, device: torch.device = CPU
+    name: str,
+    dataset: Dataset,
+    n: int,
+    rounds: int,
+    device: torch.device = CPU,
+    seconds: float = 0.0,
 ) -> dict[str, float]:
     """Seconds of n samples by a bare call, by bare calls for as many as an evaluation asks for at
-    once, and through an evaluation; and its speed, 1 being that of either."""
+    once, and through an evaluation; and its speed, 1 being that of either.
+
+    rounds: the fewest; there are as many as make `seconds` of bare calls.
+    """
     registry = Registry.load()
     model = built(name, dataset).to(device).eval()
     spec = registry.dataset(dataset.info.name).spec
@@ -251,14 +264,20 @@ def sampling_speed(
         "blocks": by_blocks,
         "evaluation": by_evaluation,
     }
+    for call in calls.values():  # the first warms up
+        call()
+    # Which call finds memory as the last one left it would else be the same in every round.
+    order, shuffled = list(calls), random.Random(0)
     times: dict[str, list[float]] = {how: [] for how in calls}
-    for _ in range(rounds):
-        for how, call in calls.items():
+    while len(times["bare"]) < rounds or sum(times["bare"]) < seconds:
+        shuffled.shuffle(order)
+        for how in order:
             began = now(device)
-            call()
+            calls[how]()
             times[how].append(now(device) - began)
     median = {how: statistics.median(t) for how, t in times.items()}
     return {f"{how}_s": t for how, t in median.items()} | {
+        "rounds": float(len(times["bare"])),
         "speed": median["bare"] / median["evaluation"],
         "speed_by_blocks": median["blocks"] / median["evaluation"],
     }
@@ -303,7 +322,7 @@ def main() -> None:
         dataset = Registry.load().load_dataset(data, Assets())
         for model in MODELS:
             trained = training_speed(model, dataset, given.steps, given.rounds, given.device)
-            sampled = sampling_speed(model, dataset, SAMPLES, given.rounds, given.device)
+            sampled = sampling_speed(model, dataset, SAMPLES, given.rounds, given.device, SECONDS)
             figures = {f"training_{k}": v for k, v in trained.items()}
             figures |= {f"sampling_{k}": v for k, v in sampled.items()}
             rows.append(
@@ -318,9 +337,10 @@ def main() -> None:
         notes=[
             f"Made by `python tests/benchmarks/test_harness_speed.py{' --device cuda' * gpu}`; "
             f"{card}{circumstances()}, float32, torch {torch.__version__}, one thread, medians of "
-            f"{given.rounds} rounds. `speed`: of training or sampling through the harness, 1 being "
-            "that of the bare loop or call (`by_blocks`: of bare calls for as many as an "
-            "evaluation draws at once); how it is taken stands at the top of the script. "
+            f"{given.rounds} rounds (of sampling, `rounds`). `speed`: of training or sampling "
+            "through the harness, 1 being that of the bare loop or call (`by_blocks`: of bare "
+            "calls for as many as an evaluation draws at once); how it is taken stands at the top "
+            "of the script. "
             f"{TRAINING_STEPS:,} steps, {SAMPLES:,} samples.",
         ],
     )
