@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,10 +29,13 @@ __all__ = ["tune"]
               help="Trials of each model on each data set; the first is the defaults.")  # fmt: skip
 @click.option("--budget", default="5e11flop", show_default=True, help="For each trial.")
 @click.option("--objective", required=True, help="The score to improve, as in: fid or mode_kl.")
+@click.option("--also", help="Scores to record beside it, which decide nothing: recall,mode_kl.")
 @click.option("--sampler", type=click.Choice(["random", "tpe"]), default="random",
               show_default=True, help="How options are drawn.")  # fmt: skip
 @click.option("--finals", type=click.IntRange(0, 1000), default=0, show_default=True,
               help="Seeds on which the best trial and the defaults train once more.")  # fmt: skip
+@click.option("--finalists", type=click.IntRange(1, 100_000), default=1, show_default=True,
+              help="How many of the best trials do so.")  # fmt: skip
 @click.option("--finals-budget", help="For each of these trainings (default: --budget).")
 @click.option("--space", help="Folder with MODEL.yaml files (default: those of the bench).")
 @click.option("--seed", type=int, default=1000, show_default=True,
@@ -55,7 +59,8 @@ def tune(**options: Any) -> int:
     Every trial is a row of OUT/trials.csv, the failed ones with their reasons. The same command
     again goes on where it ended; more --trials, --models, --datasets or --finals add to it. The
     best of many trials is partly luck: with --finals its options are kept only where they beat the
-    defaults on further seeds (OUT/finals.csv).
+    defaults on further seeds (OUT/finals.csv). With --finalists more trials than one meet there,
+    and with --finals-budget at the budget that the options are meant for.
     """
     from benchbench.registry import Registry
     from benchbench.runner.selection import split_outside_brackets
@@ -76,9 +81,10 @@ def tune(**options: Any) -> int:
             name: options[name]
             for name in (
                 *("trials", "budget", "objective", "sampler", "seed", "device", "threads"),
-                *("finals", "finals_budget"),
+                *("finals", "finals_budget", "finalists"),
             )
         },
+        also=split_outside_brackets(options["also"] or ""),
     )
     return _execute(search, options)
 
@@ -136,19 +142,26 @@ def summary(search: Search, history: History) -> list[str]:
             f"{name}: best {search.objective} {float(best['score']):.5g} in trial {best['trial']} "
             f"of {len(rows)}{beside}"
         )
-        if search.finals and best["trial"] != "0":
-            lines.append("  finals: " + _finals(search, history, target, best["trial"]))
+        if search.in_finals(history, target):
+            lines.append("  finals: " + _finals(search, history, target))
         options = json.loads(chosen["options"])
         settings = [f"--set {target.model}.{k}={option_text(v)}" for k, v in options.items()]
         lines.append(f"  {' '.join(settings) or '(the defaults)'}")
     return lines
 
 
-def _finals(search: Search, history: History, target: Target, best: str) -> str:
-    """The mean over the finals' seeds of the best trial's options and of the defaults."""
+def _finals(search: Search, history: History, target: Target) -> str:
+    """The means over the finals' seeds of the best trials' options and of the defaults."""
+    finalists = [int(row["trial"]) for row in search.in_finals(history, target)]
     told = []
-    for name, trial in ((f"trial {best}", int(best)), ("defaults", 0)):
-        scores = list(search.final_scores(history, target, trial).values())
-        mean = f"{sum(scores) / len(scores):.5g}" if scores else "without a score"
-        told.append(f"{name} {mean} (n = {len(scores)})")
+    for trial in (*finalists, 0):
+        scores = search.final_scores(history, target, trial)
+        name = f"trial {trial}" if trial else "defaults"
+        mean = f"{fmean(scores):.5g}" if scores else "without a score"
+        beside = "".join(
+            f", {score} {fmean(values):.4g}"
+            for score in search.also
+            if (values := search.final_scores(history, target, trial, score))
+        )
+        told.append(f"{name} {mean} (n = {len(scores)}{beside})")
     return ", ".join(told)

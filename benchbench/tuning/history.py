@@ -91,14 +91,11 @@ class History:
         rows = [r for r in self.rows if (r["dataset"], r["model"]) == (dataset, model)]
         return sorted(rows, key=lambda row: int(row["trial"]))
 
-    def final_scores(self, dataset: str, model: str, trial: int, budget: str) -> dict[int, float]:
-        """Scores of a trial's options in finals of a budget, by seed, without the failed ones."""
-        rows = (r for r in self.finals if (r["dataset"], r["model"]) == (dataset, model))
-        return {
-            int(r["seed"]): float(r["score"])
-            for r in rows
-            if int(r["trial"]) == trial and r["budget"] == budget and r["score"]
-        }
+    def finals_of(self, dataset: str, model: str, trial: int, budget: str) -> list[dict[str, str]]:
+        """A trial's options in the finals of a budget, in the order of seeds."""
+        wanted = {"dataset": dataset, "model": model, "trial": str(trial), "budget": budget}
+        rows = [row for row in self.finals if wanted.items() <= row.items()]
+        return sorted(rows, key=lambda row: int(row["seed"]))
 
 
 def _read(table: Path) -> list[dict[str, str]]:

@@ -1,17 +1,19 @@
 """A search: which trials there are, in which order, and which are still to be run.
 
 The best of many trials owes part of its score to luck. So a search may have finals: the defaults
-and the best trial train again on seeds that neither has seen, the same ones for both, and the
-options with the better mean are chosen. A tie, or finals that failed, leave the defaults. Finals
-may have another budget than the trials: that of the runs the options are meant for.
+and the best trials train again on seeds that none has seen, the same ones for all, and the options
+with the best mean are chosen. A tie, or finals that failed, leave the defaults. Finals may have
+another budget than the trials: that of the runs the options are meant for; then it is worth to have
+several trials in them, because what is best at a small budget need not be at a large one.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from benchbench.api import Assets, Budget, ScoreSpec, UsageError
@@ -44,7 +46,8 @@ class Search:
     """The same number of trials and the same budget a trial for every target.
 
     Trial k has seed `seed` + k, whatever the model. finals: seeds of the finals, 0 for none.
-    finals_budget: of each of them.
+    finals_budget: of each of them. finalists: how many of the best trials are in them.
+    also: scores to record beside the objective, which decide nothing.
     """
 
     targets: tuple[Target, ...]
@@ -60,6 +63,8 @@ class Search:
     finals_budget: str
     skipped: tuple[str, ...] = ()
     finals: int = 0
+    finalists: int = 1
+    also: tuple[str, ...] = ()
 
     def settings(self) -> dict[str, Any]:
         """What all trials of a history share; models, data sets, trials and finals may be added."""
@@ -79,23 +84,44 @@ class Search:
 
     def best(self, history: History, target: Target) -> dict[str, str] | None:
         """The trial with the best score, the earliest where some are equal; None where none has."""
-        scored = [row for row in history.of(target.dataset, target.model) if row["score"]]
-        return min(scored, key=lambda row: self._loss(float(row["score"])), default=None)
+        return next(iter(self._ranked(history, target)), None)
+
+    def in_finals(self, history: History, target: Target) -> list[dict[str, str]]:
+        """The best trials, best first, without the defaults: those that meet them in the finals."""
+        ranked = self._ranked(history, target)[: self.finalists if self.finals else 0]
+        return [row for row in ranked if row["trial"] != "0"]
 
     def chosen(self, history: History, target: Target) -> dict[str, str] | None:
-        """The trial whose options are to be used: the best one, where the finals do not speak
-        against it; None where neither it nor the defaults have a score."""
-        best, rows = self.best(history, target), history.of(target.dataset, target.model)
-        if best is None or not self.finals or best["trial"] == "0":
-            return best
-        first, other = (self.final_scores(history, target, int(t)) for t in (0, best["trial"]))
-        if not other or (first and self._loss(_mean(first)) <= self._loss(_mean(other))):
-            return next(row for row in rows if row["trial"] == "0")
-        return best
+        """The trial whose options are to be used: the best one, or that of the finals; None where
+        no trial has a score."""
+        finalists = self.in_finals(history, target)
+        if not finalists:
+            return self.best(history, target)
+        defaults = next(r for r in history.of(target.dataset, target.model) if r["trial"] == "0")
+        scored = [
+            (self._loss(fmean(scores)), row)
+            for row in (defaults, *finalists)
+            if (scores := self.final_scores(history, target, int(row["trial"])))
+        ]
+        return min(scored, key=lambda pair: pair[0], default=(0.0, defaults))[1]
 
-    def final_scores(self, history: History, target: Target, trial: int) -> dict[int, float]:
-        """The scores of a trial's options in the finals of this budget, by seed."""
-        return history.final_scores(target.dataset, target.model, trial, self.finals_budget)
+    def final_scores(
+        self, history: History, target: Target, trial: int, score: str | None = None
+    ) -> list[float]:
+        """The scores of a trial's options in the finals of this budget, in the order of seeds.
+
+        score: one of `also`; left out: the objective.
+        """
+        rows = history.finals_of(target.dataset, target.model, trial, self.finals_budget)
+        if score is None:
+            return [float(row["score"]) for row in rows if row["score"]]
+        values = (json.loads(row["scores"]).get(score) for row in rows)
+        return [value for value in values if value is not None]
+
+    def _ranked(self, history: History, target: Target) -> list[dict[str, str]]:
+        """Trials that have a score, the best first, the earlier one where some are equal."""
+        scored = [row for row in history.of(target.dataset, target.model) if row["score"]]
+        return sorted(scored, key=lambda row: self._loss(float(row["score"])))
 
     def _loss(self, score: float) -> float:
         return -score if self.maximise else score
@@ -135,10 +161,10 @@ class Search:
         }
         for seed in range(self.seed + FINAL_SEEDS, self.seed + FINAL_SEEDS + self.finals):
             for target in self.targets:
-                best = self.best(history, target)
-                if best is None or best["trial"] == "0":
+                finalists = self.in_finals(history, target)
+                if not finalists:
                     continue
-                for row in (history.of(target.dataset, target.model)[0], best):
+                for row in (history.of(target.dataset, target.model)[0], *finalists):
                     trial = int(row["trial"])
                     if (target.dataset, target.model, trial, seed) not in done:
                         options = json.loads(row["options"])
@@ -154,6 +180,7 @@ class Search:
             trial=trial,
             options=options,
             objective=self.objective,
+            also=self.also,
             budget=self.budget,
             seed=seed,
             device=self.device,
@@ -161,10 +188,6 @@ class Search:
             plugins=self.plugins,
             assets=assets,
         )
-
-
-def _mean(scores: Mapping[int, float]) -> float:
-    return sum(scores.values()) / len(scores)
 
 
 def check_search(
@@ -182,20 +205,26 @@ def check_search(
     spaces: Path,
     finals: int = 0,
     finals_budget: str | None = None,
+    finalists: int = 1,
+    also: Iterable[str] = (),
 ) -> Search:
     """Check every name and option; raises UsageError; loads no torch.
 
     A model that doesn't serve a data set's kind is left out there and named in `skipped`.
     finals_budget: None for `budget`.
     """
-    if finals_budget is not None and not finals:
-        raise UsageError(f"--finals-budget {finals_budget} needs --finals K with K from 1 up")
+    if not finals and (finals_budget is not None or finalists > 1):
+        given = f"--finals-budget {finals_budget}" if finals_budget else f"--finalists {finalists}"
+        raise UsageError(f"{given} needs --finals K with K from 1 up")
     if seed < FIRST_SEED:
         raise UsageError(
             f"--seed is {seed}; trials need seeds from {FIRST_SEED} up, because reported runs use "
             "lower ones"
         )
     score = _objective(registry, objective)
+    beside = tuple(dict.fromkeys(also))
+    for name in beside:
+        _score(registry, name, "--also")
     targets, skipped = _targets(registry, models, datasets, objective, spaces)
     if not targets:
         raise UsageError("; ".join(skipped) or "no model and no data set to tune on was given")
@@ -213,16 +242,24 @@ def check_search(
         plugins=tuple(str(path) for path in registry.files),
         skipped=tuple(skipped),
         finals=finals,
+        finalists=finalists,
+        also=beside,
     )
 
 
-def _objective(registry: Registry, name: str) -> ScoreSpec:
-    """The score of this name, which has a better side."""
+def _score(registry: Registry, name: str, what: str) -> ScoreSpec:
+    """The score of this name; what: is asked for, in the message where there is none."""
     score = registry.score_specs().get(name)
     if score is None:
         from benchbench.api import unknown
 
-        raise unknown("objective", name, registry.score_specs())
+        raise unknown(what, name, registry.score_specs())
+    return score
+
+
+def _objective(registry: Registry, name: str) -> ScoreSpec:
+    """The score of this name, which has a better side."""
+    score = _score(registry, name, "objective")
     if score.direction == "none":
         raise UsageError(f"{name} can't be an objective: neither more nor less of it is better")
     return score

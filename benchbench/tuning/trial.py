@@ -23,7 +23,8 @@ class Job:
     """What a trial needs, in a form that another process can be handed.
 
     plugins: files that the registry loads. objective: the name of a score.
-    options: those that differ from the defaults. final: whether it belongs to the finals.
+    also: scores to record beside it. options: those that differ from the defaults.
+    final: whether it belongs to the finals.
     """
 
     dataset: str
@@ -38,6 +39,7 @@ class Job:
     plugins: tuple[str, ...] = ()
     assets: Assets = field(default_factory=Assets)
     final: bool = False
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class Result:
     """How a trial ended.
 
     status: done, diverged, error or timeout. score: of the objective, None where there is none.
-    scores: all that the objective's metric measured. spend: in every unit of a budget.
+    scores: all that the metrics of the objective and of what was asked for beside it measured.
+    spend: in every unit of a budget.
     """
 
     status: str
@@ -132,7 +135,8 @@ def _fit(model: Model, training: CellTraining) -> None:
 
 
 def _scores(job: Job, registry: Registry, dataset: Dataset, model: Model) -> dict[str, float]:
-    """The objective and what its metric measures beside it; raises where the objective is none."""
+    """What the metrics of the objective and of `also` measure; raises where the objective is none,
+    and leaves out what else is not measured on such data."""
     import torch
 
     from benchbench.api.seeding import derive_seed
@@ -152,12 +156,16 @@ def _scores(job: Job, registry: Registry, dataset: Dataset, model: Model) -> dic
         sampling=spec.sampling().model_dump(mode="json"),
         cache=job.assets.cache,
     )
-    metric = registry.metric(job.objective)
-    with torch.random.fork_rng(devices=[]):
-        compute = resolve(metric.spec.implementation, metric.owner)
-        found = compute(evaluation, metric.spec.config())
+    metrics = {m.spec.name: m for m in map(registry.metric, (job.objective, *job.also))}
+    found = []
+    for metric in metrics.values():
+        if data_spec.kind not in metric.spec.kinds:
+            continue
+        with torch.random.fork_rng(devices=[]):
+            compute = resolve(metric.spec.implementation, metric.owner)
+            found += compute(evaluation, metric.spec.config())
     wanted = next((score for score in found if score.metric == job.objective), None)
     if wanted is None or wanted.value is None:
-        why = wanted.reason if wanted else f"{metric.spec.name} did not give it"
+        why = wanted.reason if wanted else "its metric did not give it"
         raise NotAvailable(f"{job.objective} of {job.model} on {job.dataset}: {why}")
     return {s.metric: s.value for s in found if s.value is not None and not s.condition}

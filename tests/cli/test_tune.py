@@ -50,7 +50,7 @@ def test_two_trials_then_nothing_left(capsys: pytest.CaptureFixture[str], tmp_pa
     code, told, _ = ran(capsys, *command, "--finals", "1")
     assert code == 0
     expected = 2 if best["options"] != "{}" else 0  # where the defaults are best, they stay
-    assert told.count("once more, seed 1001000") == expected
+    assert told.count("once more, 8step, seed 1001000") == expected
     assert ("  finals: trial 1 " in told) == bool(expected)
 
 
@@ -66,6 +66,8 @@ def test_two_trials_then_nothing_left(capsys: pytest.CaptureFixture[str], tmp_pa
         (["--space", "nowhere"], "--space 'nowhere' is not a folder"),
         (["--trials", "0"], "--trials"),
         (["--finals-budget", "2e12flop"], "--finals-budget 2e12flop needs --finals"),
+        (["--finalists", "4"], "--finalists 4 needs --finals K with K from 1 up"),
+        (["--also", "recal"], "did you mean 'recall'"),
         (["--finals", "1", "--finals-budget", "7"], "not a number with a unit"),
     ],
 )

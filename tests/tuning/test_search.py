@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from benchbench.api import Assets, Diverged, UsageError
+from benchbench.cli.tune import summary
 from benchbench.registry import Registry
 from benchbench.tuning import trial as trials
 from benchbench.tuning.history import History
@@ -119,6 +120,61 @@ def test_finals_of_another_budget_decide_for_themselves(tmp_path: Path) -> None:
     for target in short.targets:
         found = [(s.chosen(history, target) or {})["trial"] for s in (short, long)]
         assert found == ["2", "0"]
+
+
+def by_trial(finals: dict[int, float]) -> Runner:
+    """Later trials score better; in the finals each has its score in `finals`, twice as recall."""
+
+    def run(jobs: Iterable[Job]) -> Iterator[tuple[Job, Result]]:
+        for job in jobs:
+            score = finals[job.trial] if job.final else 1.0 / (1 + job.trial)
+            yield job, Result("done", score=score, scores={"recall": 2 * score})
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("finalists", "finals", "chosen"),
+    [
+        (3, {0: 0.5, 4: 0.6, 3: 0.4, 2: 0.45}, "3"),
+        (3, {0: 0.3, 4: 0.6, 3: 0.4, 2: 0.45}, "0"),
+        (2, {0: 0.5, 4: 0.6, 3: 0.55}, "0"),
+        (99, {0: 0.5, 4: 0.6, 3: 0.7, 2: 0.8, 1: 0.1}, "1"),
+    ],
+)
+def test_the_best_trials_meet_in_the_finals(
+    tmp_path: Path, finalists: int, finals: dict[int, float], chosen: str
+) -> None:
+    s = search(trials=5, finals=2, finalists=finalists, also=["recall"])
+    history = History.open(tmp_path, s.settings())
+    jobs = [job for job, _ in s.run(history, Assets(), by_trial(finals)) if job.final]
+    assert all(job.also == ("recall",) for job in jobs)
+    for target in s.targets:
+        theirs = [(job.seed, job.trial) for job in jobs if job.model == target.model]
+        order = [0, *(row for row in (4, 3, 2, 1) if row in finals)]
+        assert theirs == [(seed, trial) for seed in (1001000, 1001001) for trial in order]
+        assert (s.chosen(history, target) or {})["trial"] == chosen
+        assert s.final_scores(history, target, 4, "recall") == [1.2, 1.2]
+        line = next(text for text in summary(s, history) if "finals: " in text)
+        assert line.startswith("  finals: trial 4 0.6 (n = 2, recall 1.2), trial 3 ")
+        assert line.endswith(f", defaults {finals[0]} (n = 2, recall {2 * finals[0]:.4g})")
+
+
+def test_more_finalists_are_added_to_finals_that_were_held(tmp_path: Path) -> None:
+    one, more = search(finals=1), search(finals=1, finalists=3)
+    history = History.open(tmp_path, one.settings())
+    list(one.run(history, Assets(), by_trial({0: 0.5, 2: 0.4})))
+    added = [job.trial for job, _ in more.run(history, Assets(), by_trial({1: 0.3}))]
+    assert added == [1, 1]  # of either model
+
+
+def test_scores_beside_the_objective_are_measured_where_they_can_be() -> None:
+    job = Job("grid25", "vae", 0, {}, "mode_kl", "5step", 1000, also=("recall", "hq_share", "fid"))
+    result = run_trial(job)
+    assert result.status == "done"
+    assert {"mode_kl", "recall", "hq_share", "coverage"} <= result.scores.keys()
+    assert result.score == result.scores["mode_kl"]
+    assert "fid" not in result.scores  # of images alone
 
 
 def test_finals_that_failed_leave_the_defaults(tmp_path: Path) -> None:
