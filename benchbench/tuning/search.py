@@ -224,7 +224,7 @@ def check_search(
     score = _objective(registry, objective)
     beside = tuple(dict.fromkeys(also))
     for name in beside:
-        _score(registry, name, "--also")
+        _score(registry, name, "score")
     targets, skipped = _targets(registry, models, datasets, objective, spaces)
     if not targets:
         raise UsageError("; ".join(skipped) or "no model and no data set to tune on was given")
