@@ -156,14 +156,17 @@ def _scores(job: Job, registry: Registry, dataset: Dataset, model: Model) -> dic
         sampling=spec.sampling().model_dump(mode="json"),
         cache=job.assets.cache,
     )
-    metrics = {m.spec.name: m for m in map(registry.metric, (job.objective, *job.also))}
+    decisive, *beside = map(registry.metric, (job.objective, *job.also))
+    metrics = {m.spec.name: m for m in beside if data_spec.kind in m.spec.kinds}
     found = []
-    for metric in metrics.values():
-        if data_spec.kind not in metric.spec.kinds:
-            continue
-        with torch.random.fork_rng(devices=[]):
-            compute = resolve(metric.spec.implementation, metric.owner)
-            found += compute(evaluation, metric.spec.config())
+    for metric in ({decisive.spec.name: decisive} | metrics).values():
+        compute = resolve(metric.spec.implementation, metric.owner)
+        try:
+            with torch.random.fork_rng(devices=[]):
+                found += compute(evaluation, metric.spec.config())
+        except NotAvailable:
+            if metric.spec.name == decisive.spec.name:
+                raise
     wanted = next((score for score in found if score.metric == job.objective), None)
     if wanted is None or wanted.value is None:
         why = wanted.reason if wanted else "its metric did not give it"

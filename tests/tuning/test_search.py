@@ -169,12 +169,21 @@ def test_more_finalists_are_added_to_finals_that_were_held(tmp_path: Path) -> No
 
 
 def test_scores_beside_the_objective_are_measured_where_they_can_be() -> None:
-    job = Job("grid25", "vae", 0, {}, "mode_kl", "5step", 1000, also=("recall", "hq_share", "fid"))
+    job = Job(
+        "grid25",
+        "vae",
+        0,
+        {},
+        "mode_kl",
+        "5step",
+        1000,
+        also=("recall", "hq_share", "fid", "class_kl"),
+    )
     result = run_trial(job)
     assert result.status == "done"
     assert {"mode_kl", "recall", "hq_share", "coverage"} <= result.scores.keys()
     assert result.score == result.scores["mode_kl"]
-    assert "fid" not in result.scores  # of images alone
+    assert not {"fid", "class_kl"} & result.scores.keys()  # of images, of classes
 
 
 def test_finals_that_failed_leave_the_defaults(tmp_path: Path) -> None:
