@@ -9,7 +9,7 @@ from forked import arguments, assert_same_scores, bench, forked_workers, untimed
 HOSTILE = {
     "raises": ("error", "RuntimeError: no luck today"),
     "notfinite": ("error", "not finite"),
-    "wrongshape": ("error", "shape (1000, 1)"),
+    "wrongshape": ("error", "shape (2500, 1)"),
     "wrongdtype": ("error", "torch.float64; the contract says torch.float32"),
     "killed": ("error", "ended by SIGKILL, as the system does when memory runs out; it had used"),
     "eats": ("error", "MemoryError"),

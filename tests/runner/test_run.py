@@ -99,7 +99,7 @@ def test_faults_stay_in_their_cell(elsewhere: Path, capsys: pytest.CaptureFixtur
     expected = {
         "raises": ("error", "RuntimeError: no luck today"),
         "notfinite": ("error", "not finite"),
-        "wrongshape": ("error", "shape (1000, 1)"),
+        "wrongshape": ("error", "shape (2500, 1)"),
         "diverges": ("diverged", "loss is inf"),
         "killed": ("error", "SIGKILL"),
         "exits": ("error", "exited with code 7"),
