@@ -214,6 +214,8 @@ class SampleEvaluation(Evaluation):
 
     def _first(self, what: str, source: str, n: int, make: Callable[[str, int], Any]) -> list[Any]:
         """The blocks that hold the first n rows of something, made where they are missing."""
+        if source == "samples" and self._given is None:
+            self.samples(n)  # at once: one by one, each block would copy those before it
         blocks = self._blocks.setdefault((what, source), [])
         needed = -(-n // self._size)
         while len(blocks) < needed:

@@ -169,6 +169,6 @@ def _scores(job: Job, registry: Registry, dataset: Dataset, model: Model) -> dic
                 raise
     wanted = next((score for score in found if score.metric == job.objective), None)
     if wanted is None or wanted.value is None:
-        why = wanted.reason if wanted else "its metric did not give it"
+        why = wanted.reason if wanted else f"{decisive.spec.name} did not give it"
         raise NotAvailable(f"{job.objective} of {job.model} on {job.dataset}: {why}")
     return {s.metric: s.value for s in found if s.value is not None and not s.condition}
