@@ -33,8 +33,9 @@ from torch import Tensor
 from benchbench.api import NotAvailable, Score
 from benchbench.metrics.counts import paired_count, sampling_detail
 from benchbench.metrics.evaluation import SampleEvaluation
-from benchbench.metrics.neighbours import Cloud, nearest, shared_frame
+from benchbench.metrics.neighbours import nearest
 from benchbench.metrics.specs_distribution import MemorisationConfig
+from benchbench.metrics.tiles import Cloud, shared_frame
 
 __all__ = ["authentic_share", "compute", "copying_score"]
 

@@ -24,17 +24,10 @@ from torch import Tensor
 from benchbench.api import NotAvailable, Score
 from benchbench.metrics.counts import paired_count, sampling_detail
 from benchbench.metrics.evaluation import SampleEvaluation
-from benchbench.metrics.neighbours import (
-    Cloud,
-    Pile,
-    at_most,
-    exact,
-    neighbour_distances,
-    shared_frame,
-    tiles,
-)
+from benchbench.metrics.neighbours import neighbour_distances
 from benchbench.metrics.precision import full_float32
 from benchbench.metrics.specs_quality import PrdcConfig
+from benchbench.metrics.tiles import Cloud, Pile, at_most, exact, shared_frame, tiles
 
 __all__ = ["Prdc", "compute", "prdc"]
 

@@ -8,7 +8,8 @@ from scipy.stats import mannwhitneyu
 from torch import Tensor
 
 from benchbench.metrics.memorisation import authentic_share, copying_score
-from benchbench.metrics.neighbours import Cloud, nearest, shared_frame
+from benchbench.metrics.neighbours import nearest
+from benchbench.metrics.tiles import Cloud, shared_frame
 
 
 def normal(n: int, f: int, seed: int) -> Tensor:

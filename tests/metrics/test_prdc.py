@@ -6,16 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-import benchbench.metrics.neighbours as neighbours
-from benchbench.metrics.neighbours import (
-    Cloud,
-    at_most,
-    neighbour_distances,
-    shared_frame,
-    squared_distances,
-    tiles,
-)
+from benchbench.metrics.neighbours import neighbour_distances
 from benchbench.metrics.prdc import Prdc, prdc
+from benchbench.metrics.tiles import SIDE, Cloud, at_most, shared_frame, squared_distances, tiles
 
 
 def normal(n: int, f: int, seed: int, scale: float = 1.0) -> Tensor:
@@ -49,8 +42,8 @@ def test_equals_brute_force(
     f: int, k: int, k_density: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exactly, over several tiles, with different sizes on the two sides."""
-    monkeypatch.setitem(neighbours.SIDE, "cpu", 70)
-    monkeypatch.setattr(neighbours, "WAITING", 2)
+    monkeypatch.setitem(SIDE, "cpu", 70)
+    monkeypatch.setattr("benchbench.metrics.neighbours.WAITING", 2)
     monkeypatch.setattr("benchbench.metrics.prdc.MANY_PAIRS", 100)
     real, fake = normal(301, f, 0), normal(260, f, 1, scale=0.9) + 0.1
     assert prdc(real, fake, k=k, k_density=k_density) == brute_force(real, fake, k, k_density)
@@ -62,7 +55,7 @@ def test_equals_brute_force_where_one_side_is_far_wider(
     f: int, scale: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where a ball holds nearly everything, so that no tile has few pairs."""
-    monkeypatch.setitem(neighbours.SIDE, "cpu", 90)
+    monkeypatch.setitem(SIDE, "cpu", 90)
     real, fake = normal(280, f, 30), normal(310, f, 31, scale)
     assert prdc(real, fake) == brute_force(real, fake, 3, 5)
 
@@ -164,7 +157,7 @@ def test_tiles_cover_every_pair_once_with_bounds(
     dtype: torch.dtype, upper: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Far from the origin, where float32 rounds by more than many distances."""
-    monkeypatch.setitem(neighbours.SIDE, "cpu", 7)
+    monkeypatch.setitem(SIDE, "cpu", 7)
     x = normal(23, 40, 16) * torch.logspace(-3, 3, 23, dtype=torch.float64)[:, None]
     found, true = cloud(x, dtype), pairs(x, x).square()
     seen = torch.zeros(23, 23)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from benchbench.metrics.neighbours import Cloud, nearest, shared_frame
+from benchbench.metrics.neighbours import nearest
+from benchbench.metrics.tiles import Cloud, shared_frame
 from benchbench.report.canvas import tile
 from benchbench.report.renderers.escape import clean
 
