@@ -134,7 +134,7 @@ class LDMConfig(DiffusionConfig):
         description="weight of a patch critic's gradient over that of the squared error in the "
         "autoencoder's training, images only; 0: no critic",
         ge=0,
-        le=100,
+        le=10_000,
     )
     ae_critic_width: int | None = Field(
         default=None, description="channels of the critic on its finest grid", ge=4, le=1024
