@@ -23,7 +23,8 @@ class Job:
     """What a trial needs, in a form that another process can be handed.
 
     plugins: files that the registry loads. objective: the name of a score.
-    also: scores to record beside it. options: those that differ from the defaults.
+    also: scores to record beside it. options: those that differ from the defaults; sampling: the
+    same of how samples are drawn.
     final: whether it belongs to the finals.
     """
 
@@ -40,6 +41,7 @@ class Job:
     assets: Assets = field(default_factory=Assets)
     final: bool = False
     also: tuple[str, ...] = ()
+    sampling: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def _scores(job: Job, registry: Registry, dataset: Dataset, model: Model) -> dic
         seed=derive_seed(job.seed, "evaluate", ""),
         model=model,
         capabilities=spec.capabilities,
-        sampling=spec.sampling().model_dump(mode="json"),
+        sampling=spec.sampling.model_validate(job.sampling).model_dump(mode="json"),
         cache=job.assets.cache,
     )
     decisive, *beside = map(registry.metric, (job.objective, *job.also))

@@ -273,6 +273,16 @@ def job(**change: Any) -> Job:
     return Job(**{**base, **rest, **change})
 
 
+def test_a_trial_draws_as_it_is_told() -> None:
+    plain, bare = (
+        run_trial(job(objective="mode_width", sampling=options)).scores
+        for options in ({}, {"observation_noise": False})
+    )
+    assert plain["mode_width"] != bare["mode_width"]
+    wrong = run_trial(job(sampling={"noise": 1}))
+    assert wrong.status == "error" and "noise" in wrong.reason
+
+
 def test_a_trial_trains_and_scores_on_validation(monkeypatch: pytest.MonkeyPatch) -> None:
     from benchbench.data import held_out
 
