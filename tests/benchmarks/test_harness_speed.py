@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import random
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -36,6 +35,7 @@ from typing import Any
 
 import pytest
 import torch
+from rounds import in_turn
 from tables import circumstances, write_tables
 from torch import Tensor, nn
 
@@ -264,20 +264,9 @@ def sampling_speed(
         "blocks": by_blocks,
         "evaluation": by_evaluation,
     }
-    for call in calls.values():  # the first warms up
-        call()
-    # Which call finds memory as the last one left it would else be the same in every round.
-    order, shuffled = list(calls), random.Random(0)
-    times: dict[str, list[float]] = {how: [] for how in calls}
-    while len(times["bare"]) < rounds or sum(times["bare"]) < seconds:
-        shuffled.shuffle(order)
-        for how in order:
-            began = now(device)
-            calls[how]()
-            times[how].append(now(device) - began)
-    median = {how: statistics.median(t) for how, t in times.items()}
+    median, taken = in_turn(calls, lambda: now(device), rounds=rounds, seconds=seconds)
     return {f"{how}_s": t for how, t in median.items()} | {
-        "rounds": float(len(times["bare"])),
+        "rounds": float(taken),
         "speed": median["bare"] / median["evaluation"],
         "speed_by_blocks": median["blocks"] / median["evaluation"],
     }
