@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from typing import Generic, TypeVar
+from collections.abc import Iterable
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import nn
@@ -34,25 +35,55 @@ class EMA(nn.Module, Generic[M]):
         self.decay = decay
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
         self._steps = 0  # the same on the host, so that no update waits for the device
+        # To walk through the modules costs more than the update itself.
+        self._places: tuple[nn.Module, _Places, _Places] | None = None
         self.register_load_state_dict_post_hook(_read_step)
 
     @torch.no_grad()
     def update(self, source: nn.Module) -> None:
         """Take one step towards the parameters of `source`."""
         weight = 1 - min(self.decay, (1 + self._steps) / (10 + self._steps))
-        torch._foreach_lerp_(
-            list(self.module.parameters()), [p.detach() for p in source.parameters()], weight
-        )
-        for mine, theirs in zip(self.module.buffers(), source.buffers(), strict=True):
-            mine.copy_(theirs)
+        if self._places is None or self._places[0] is not source:
+            self._places = source, _Places(self.module), _Places(source)
+        _, mine, theirs = self._places
+        torch._foreach_lerp_(mine.parameters(), theirs.parameters(), weight)
+        for ours, buffer in zip(mine.buffers(), theirs.buffers(), strict=True):
+            ours.copy_(buffer)
         self._steps += 1
         self.step.fill_(self._steps)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_places": None}  # a copy has no part in the source
 
     def train(self, mode: bool = True) -> EMA[M]:
         """The average stays in eval mode."""
         super().train(mode)
         self.module.eval()
         return self
+
+
+class _Places:
+    """Where the parameters and the buffers of a module hang, each of them once."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._parameters = _owners(module, "_parameters", module.named_parameters())
+        self._buffers = _owners(module, "_buffers", module.named_buffers())
+
+    def parameters(self) -> list[torch.Tensor]:
+        """Those that hang there now: a module that is moved may get others."""
+        return [owner[leaf] for owner, leaf in self._parameters]
+
+    def buffers(self) -> list[torch.Tensor]:
+        """The same of buffers."""
+        return [owner[leaf] for owner, leaf in self._buffers]
+
+
+def _owners(
+    module: nn.Module, table: str, named: Iterable[tuple[str, torch.Tensor]]
+) -> list[tuple[dict[str, torch.Tensor], str]]:
+    """The submodule's own table of each, and its name there."""
+    parts = (name.rpartition(".") for name, _ in named)
+    return [(getattr(module.get_submodule(path), table), leaf) for path, _, leaf in parts]
 
 
 def _read_step(average: EMA[nn.Module], _: object) -> None:

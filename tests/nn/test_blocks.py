@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import torch
@@ -91,3 +92,45 @@ def test_ema_copies_buffers_and_stays_in_eval_mode() -> None:
     fresh = EMA(nn.BatchNorm1d(2), decay=0.9)
     fresh.load_state_dict(ema.state_dict())
     assert int(fresh.step) == 1
+
+
+def tied() -> nn.Sequential:
+    """Three modules, two of them with one weight."""
+    net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2), nn.BatchNorm1d(2))
+    net[1].weight = net[0].weight
+    return net
+
+
+def test_ema_follows_what_hangs_in_the_source_now() -> None:
+    source = tied()
+    ema = EMA(source, decay=0.0)  # the average is the source's last state
+    ema.update(source)
+    source.double().float()  # buffers are other tensors after it
+    source[0].bias = nn.Parameter(torch.tensor([3.0, 4.0]))
+    with torch.no_grad():
+        source[0].weight.mul_(2)
+        source[2].running_mean.fill_(7)
+    ema.update(source)
+    assert all(torch.equal(v, ema.module.state_dict()[k]) for k, v in source.state_dict().items())
+    other = tied()
+    ema.update(other)
+    assert torch.equal(ema.module[1].weight, other[1].weight)
+
+
+def test_ema_takes_one_step_for_a_weight_in_two_places() -> None:
+    source = tied()
+    ema, before = EMA(source, decay=0.5), source[0].weight.detach().clone()
+    with torch.no_grad():
+        source[0].weight.add_(1)
+    ema.update(source)  # by 0.9, its first weight
+    torch.testing.assert_close(ema.module[1].weight, before + 0.9)
+
+
+def test_a_copy_of_an_ema_leaves_the_source_behind() -> None:
+    source = nn.Linear(1, 1)
+    ema = EMA(source, decay=0.5)
+    ema.update(source)
+    copied = copy.deepcopy(ema)
+    assert fill(source, 2.0, copied) == fill(source, 2.0, ema)
+    held = {id(p) for p in copied.parameters()}
+    assert held.isdisjoint({id(p) for p in (*ema.parameters(), *source.parameters())})
