@@ -16,7 +16,7 @@ def in_turn(
     rounds: int,
     seconds: float = 0.0,
 ) -> tuple[dict[str, float], int]:
-    """The median seconds of each call by `clock`, after one call that warms up, and of how many.
+    """The median seconds of each call by `clock`, and of how many rounds; one before them warms up.
 
     rounds: the fewest; there are as many as make `seconds` of the first call. Which call finds
     memory as the last one left it would be the same in every round without the shuffling.

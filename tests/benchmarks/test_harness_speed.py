@@ -133,6 +133,10 @@ def now(device: torch.device) -> float:
     return time.process_time()
 
 
+def loaded(name: str) -> Dataset:
+    return Registry.load().load_dataset(name, Assets())
+
+
 def built(name: str, dataset: Dataset) -> Model:
     entry = Registry.load().model(name)
     with torch.random.fork_rng():
@@ -274,7 +278,7 @@ def sampling_speed(
 
 @pytest.fixture(scope="module")
 def grid25() -> Dataset:
-    return Registry.load().load_dataset("grid25", Assets())
+    return loaded("grid25")
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -308,7 +312,7 @@ def main() -> None:
     card = f"{torch.cuda.get_device_name(given.device)} with " if gpu else ""
     rows: list[dict[str, Any]] = []
     for data in ("grid25", "stacked-digits"):
-        dataset = Registry.load().load_dataset(data, Assets())
+        dataset = loaded(data)
         for model in MODELS:
             trained = training_speed(model, dataset, given.steps, given.rounds, given.device)
             sampled = sampling_speed(model, dataset, SAMPLES, given.rounds, given.device, SECONDS)

@@ -6,7 +6,7 @@
     optimiser    fused AdamW on the parameters of the ldm, and AdamW as torch makes it on the CPU
     average      `EMA.update` in one foreach call, and a loop over the parameters
     sampling     as many samples at once as an evaluation asks for, and a hundred at once
-    threads      two trainings of one thread each at once, and one after the other on two threads
+    threads      two trainings of one thread each at once, and twice the time of one on two threads
 
 Both of a pair do the same work, which is what the tests here check; times are taken by the command
 alone: medians, in one process and in turns, of CPU seconds; of `threads` of wall time, in processes
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import itertools
 import multiprocessing
 import statistics
 import time
@@ -28,15 +29,13 @@ import pytest
 import torch
 from rounds import in_turn
 from tables import circumstances, write_tables
-from test_harness_speed import CPU, MODELS, bare, built
+from test_harness_speed import CPU, MODELS, bare, built, loaded
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from benchbench.api import Assets
 from benchbench.api.data import Dataset
 from benchbench.metrics.evaluation import block_rows
 from benchbench.nn import EMA
-from benchbench.registry import Registry
 from benchbench.runner.pool import BatchPool
 
 DATASETS = ("grid25", "stacked-digits")
@@ -44,16 +43,11 @@ BATCH = 256
 FEW = 100
 """Samples at once, of the slower way."""
 SECONDS = 3.0
-"""Of each call, at least: some take a millisecond."""
-
+"""Of our calls, at least: some take a millisecond."""
 STEPS, TURNS = 400, 3
 """Of each of two trainings, and how often they are timed."""
 
 Pair = tuple[Callable[[], Any], Callable[[], Any]]
-
-
-def loaded(name: str) -> Dataset:
-    return Registry.load().load_dataset(name, Assets())
 
 
 def batches(dataset: Dataset) -> Pair:
@@ -105,7 +99,7 @@ def average(dataset: Dataset) -> Pair:
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.add_(1.0)
-    updates = iter(range(10**9))
+    updates = itertools.count()
 
     def ours() -> list[Tensor]:
         mean.update(net)
@@ -151,7 +145,7 @@ def train(name: str, data: str, steps: int, threads: int, gate: Any) -> tuple[fl
 
 
 def two_trainings(name: str, data: str, steps: int) -> tuple[float, float]:
-    """Seconds of two trainings at once, a thread each, and of both in turn on two threads."""
+    """Seconds of two trainings at once, a thread each, and twice those of one on two threads."""
     spawned = multiprocessing.get_context("spawn")
     with spawned.Manager() as manager, spawned.Pool(2) as pool:
         gate = manager.Barrier(2)
