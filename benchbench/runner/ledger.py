@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from benchbench.api.budget import Budget, Unit
 from benchbench.api.errors import PluginError
 
-__all__ = ["BLOCK", "BLOCK_EVERY", "Ledger", "Phase", "Spend"]
+__all__ = ["BLOCK", "BLOCK_EVERY", "PROBE", "Ledger", "Phase", "Spend"]
 
 BLOCK = 64
-"""Consecutive steps whose FLOPs are counted one by one."""
+"""Consecutive steps at the start of a stretch whose FLOPs are counted one by one."""
 BLOCK_EVERY = 4096
-"""A block is counted at the start of each stretch of this many steps; its mean holds between."""
+"""Steps of a stretch; after its block each is charged the block's mean."""
+PROBE = 16
+"""Steps of a block that are counted in any case; where each costs what it did in the block before,
+the rest of the block is charged as it was there."""
 
 _ROUNDING = 1e-9
 
@@ -44,9 +47,9 @@ class Phase:
     """One phase of `fit`.
 
     before: code between the previous phase and this one, charged to this one.
-    block_flop, block_steps: the block of steps that is being counted.
+    block: FLOPs of each step of a block, as last counted.
+    changed: whether a step of this block costs something else than in the block before.
     mean_flop: FLOPs a step in the last complete block.
-    generators: states of the named generators when the phase ended.
     """
 
     name: str
@@ -55,29 +58,32 @@ class Phase:
     ceiling: float | None
     spend: Spend = field(default_factory=Spend)
     before: Spend | None = None
-    block_flop: float = 0.0
-    block_steps: int = 0
+    block: list[int] = field(default_factory=lambda: [0] * BLOCK)
+    changed: bool = True
     mean_flop: float = 0.0
     closed: bool = False
     ceiling_reached: bool = False
 
     def counting(self) -> bool:
-        """Whether the coming step belongs to a block that is counted."""
-        return self.spend.step % BLOCK_EVERY < BLOCK
+        """Whether the FLOPs of the coming step are counted."""
+        place = self.spend.step % BLOCK_EVERY
+        return place < PROBE or (place < BLOCK and self.changed)
 
     def charge_step(self, images: int, flop: int | None) -> None:
-        """Charge one step; `flop` is its count inside a block, None between blocks."""
+        """Charge one step; `flop` is its count, None where it is not counted."""
+        place = self.spend.step % BLOCK_EVERY
         self.spend.step += 1
         self.spend.img += images
-        if flop is None:
+        if place >= BLOCK:
             self.spend.flop += self.mean_flop
             return
-        self.spend.flop += flop
-        self.block_flop += flop
-        self.block_steps += 1
-        if self.block_steps == BLOCK:
-            self.mean_flop = self.block_flop / BLOCK
-            self.block_flop, self.block_steps = 0.0, 0
+        if flop is not None:
+            self.changed |= flop != self.block[place]
+            self.block[place] = flop
+        self.spend.flop += self.block[place]
+        if place == BLOCK - 1:
+            self.mean_flop = sum(self.block) / BLOCK
+            self.changed = False
 
     def fraction(self, unit: Unit) -> float:
         """The part of the allowance that is spent, in [0, 1]."""
@@ -152,11 +158,15 @@ class Ledger:
         return {"phases": [asdict(p) for p in self.phases], "after": asdict(self.after)}
 
     def restore(self, saved: dict[str, Any]) -> None:
-        """Take over the phases of a checkpoint; `after` is measured anew."""
+        """Take over the phases of a checkpoint; `after` is measured anew.
+
+        What another version of the bench kept beside them is left out.
+        """
+        known = {f.name for f in fields(Phase)}
         self.phases = [
             Phase(
-                **{
-                    **p,
+                **{name: value for name, value in p.items() if name in known}
+                | {
                     "spend": Spend(**p["spend"]),
                     "before": None if p["before"] is None else Spend(**p["before"]),
                 }

@@ -12,8 +12,9 @@ the noise of the steps themselves:
     o   seconds a step of an empty loop through the harness, less those of an empty bare loop
     b   seconds of a bare step;   c   those of one whose FLOPs are counted, in alternate steps
 
-FLOPs are counted over the first 64 steps of a phase and 64 in each 4,096 after, so a training of N
-steps in m phases counts the share p = 1/64 + 64 m/N of them, and its speed beside the bare loop is
+FLOPs are counted over the first 64 steps of a phase, and where these models go on at the same cost
+over 16 in each 4,096 after. A training of 10,000 steps counts the share p of them, which the ledger
+itself is asked for, and its speed beside the bare loop is
 
     b / (b + o + p (c − b))
 
@@ -47,12 +48,13 @@ from benchbench.api.training import Training
 from benchbench.metrics.evaluation import SampleEvaluation, block_rows
 from benchbench.metrics.flops import FlopCounter
 from benchbench.registry import Registry, resolve
+from benchbench.runner.ledger import Ledger
 from benchbench.runner.training import CellTraining, fit_model
 
 CPU = torch.device("cpu")
 MODELS = ("ldm", "vae", "gan")
-COUNTED, PERIOD = 64, 4096
-"""Steps of a counted block, and from the start of one to that of the next."""
+LOOP_STEPS = 4096
+"""Of the empty loop; as many as lie between two blocks of steps whose FLOPs are counted."""
 TRAINING_STEPS = 10_000
 """Of the training whose speed is stated."""
 SAMPLES = 10_000
@@ -205,12 +207,26 @@ def loop_seconds(dataset: Dataset, steps: int, device: torch.device = CPU) -> tu
     return (middle - began) / steps, (now(device) - middle) / steps
 
 
+def counted_share(shares: list[float]) -> float:
+    """The part of a training's steps that the ledger counts, in phases of these shares of it and of
+    steps that cost the same."""
+    ledger = Ledger(Budget.parse(f"{TRAINING_STEPS}step"))
+    counted = 0
+    for index, share in enumerate(shares):
+        phase = ledger.open(str(index), share)
+        while not phase.spent("step"):
+            counts = phase.counting()
+            counted += counts
+            phase.charge_step(1, 1 if counts else None)
+    return counted / ledger.total.step
+
+
 def training_speed(
     name: str, dataset: Dataset, steps: int, rounds: int, device: torch.device = CPU
 ) -> dict[str, float]:
     """o in microseconds, b and c in milliseconds, and the harness's speed beside the bare loop."""
     # The first warms up.
-    loops = [loop_seconds(dataset, PERIOD, device) for _ in range(rounds + 1)][1:]
+    loops = [loop_seconds(dataset, LOOP_STEPS, device) for _ in range(rounds + 1)][1:]
     overheads = [through - bare_loop for bare_loop, through in loops]
     training = AlternatingTraining(dataset, steps, device)
     built(name, dataset).to(device).train().fit(training)
@@ -223,11 +239,12 @@ def training_speed(
         )
         for which in (0, 1)
     )
-    p = COUNTED / PERIOD + COUNTED * len(training.seconds) / TRAINING_STEPS
+    p = counted_share([sum(map(len, phase)) / total for phase in training.seconds.values()])
     return {
         "overhead_us": 1e6 * o,
         "bare_ms": 1e3 * plain,
         "counted_ms": 1e3 * counted,
+        "counted_share": p,
         "speed": plain / (plain + o + p * (counted - plain)),
     }
 
@@ -287,6 +304,12 @@ def test_bare_loop_and_harness_end_in_the_same_bits(name: str, grid25: Dataset) 
     expected = bare(name, grid25, 70).state_dict()
     found = harnessed(name, grid25, 70).state_dict()
     assert all(torch.equal(expected[key], found[key]) for key in expected)
+
+
+def test_counted_share() -> None:
+    """10,000 steps in one phase: 64, 16 and 16; in two, of which one has a second block: 144."""
+    assert counted_share([1.0]) == 96 / 10_000
+    assert counted_share([0.4, 0.6]) == 144 / 10_000
 
 
 def test_training_speed(benchmark: Any, grid25: Dataset) -> None:

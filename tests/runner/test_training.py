@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from benchbench.api.data import Dataset
 from benchbench.api.model import Model
 from benchbench.api.training import Training
 from benchbench.runner.checkpoint import load_state, save_state
-from benchbench.runner.ledger import BLOCK, BLOCK_EVERY, Ledger
+from benchbench.runner.ledger import BLOCK, BLOCK_EVERY, PROBE, Ledger, Phase
 from benchbench.runner.training import CellTraining, Interrupted, fit_model
 
 CPU = torch.device("cpu")
@@ -114,7 +115,78 @@ def test_every_fourth_thousand_is_counted_anew(points: Dataset) -> None:
 
     training = run(body, points, f"{BLOCK_EVERY + 100}step")
     assert training.spend["a"].flop == 100 * 2000
+
+
+def charged(cost: Callable[[int], int], steps: int) -> tuple[Phase, list[int]]:
+    """A phase of steps that cost so much, and which of them were counted."""
+    phase = Ledger(Budget(steps, "step")).open("a", 1.0)
+    counted = []
+    for step in range(steps):
+        counts = phase.counting()
+        phase.charge_step(1, cost(step) if counts else None)
+        counted += [step] * counts
+    return phase, counted
+
+
+def block(stretch: int, length: int) -> list[int]:
+    return [stretch * BLOCK_EVERY + place for place in range(length)]
+
+
+@pytest.mark.parametrize("period", [1, 2, 4, 8, 16, 32, 64])
+def test_work_of_a_period_that_divides_a_block_is_charged_exactly(period: int) -> None:
+    """And the later blocks are counted only as far as it takes to see that they cost the same."""
+    steps = 2 * BLOCK_EVERY + 640
+
+    def cost(step: int) -> int:
+        return 1000 + 7 * (step % period == 0)
+
+    phase, counted = charged(cost, steps)
+    assert phase.spend.flop == sum(map(cost, range(steps)))
+    assert counted == block(0, BLOCK) + block(1, PROBE) + block(2, PROBE)
     assert BLOCK_EVERY % BLOCK == 0
+
+
+def test_a_block_that_costs_something_else_is_counted_whole() -> None:
+    """Its steps of a later stretch are compared with it, not with those of the first block."""
+
+    def cost(step: int) -> int:
+        return 1000 if step < BLOCK_EVERY else 1000 + step % 3
+
+    phase, counted = charged(cost, BLOCK_EVERY + BLOCK)
+    assert counted == block(0, BLOCK) + block(1, BLOCK)
+    assert phase.mean_flop == sum(map(cost, block(1, BLOCK))) / BLOCK
+    assert phase.spend.flop == sum(map(cost, range(BLOCK_EVERY + BLOCK)))
+
+    def twice(step: int) -> int:
+        return 1000 * (1 + (step >= BLOCK_EVERY))
+
+    phase, counted = charged(twice, 2 * BLOCK_EVERY + BLOCK)
+    assert counted == block(0, BLOCK) + block(1, BLOCK) + block(2, PROBE)
+    assert phase.spend.flop == sum(map(twice, range(2 * BLOCK_EVERY + BLOCK)))
+
+
+@pytest.mark.parametrize("stop", [10, BLOCK, 1000, BLOCK_EVERY + PROBE - 1, BLOCK_EVERY + PROBE])
+def test_a_ledger_that_is_read_back_goes_on_counting_as_it_would_have(stop: int) -> None:
+    phase, _ = charged(lambda step: 1000 + step % 8, stop)
+    first = Ledger(Budget(stop, "step"))
+    first.phases.append(phase)
+    second = Ledger(Budget(stop, "step"))
+    second.restore(json.loads(json.dumps(first.to_json())))
+    assert second.to_json() == first.to_json()
+    assert second.phases[0].counting() == phase.counting()
+
+
+def test_a_ledger_of_another_version_is_read() -> None:
+    """Fields that are gone are left out; what they do not tell is counted anew."""
+    ledger = Ledger(Budget(1.0, "step"))
+    ledger.open("a", 1.0).charge_step(8, 100)
+    saved = ledger.to_json()
+    del saved["phases"][0]["block"], saved["phases"][0]["changed"]
+    saved["phases"][0] |= {"block_flop": 100.0, "block_steps": 1}
+    read = Ledger(Budget(1.0, "step"))
+    read.restore(saved)
+    assert read.total == ledger.total
+    assert read.phases[0].counting()
 
 
 def test_an_unspent_share_expires(points: Dataset) -> None:
