@@ -92,7 +92,7 @@ def optimiser(dataset: Dataset) -> Pair:
 
 
 def average(dataset: Dataset) -> Pair:
-    """An update of the average; each call returns its parameters."""
+    """An update of the average; each call returns its parameters, which are listed beforehand."""
     net = built("ldm", dataset)
     mean = EMA(net, 0.999)
     theirs: nn.Module = copy.deepcopy(net)
@@ -100,10 +100,11 @@ def average(dataset: Dataset) -> Pair:
         for parameter in net.parameters():
             parameter.add_(1.0)
     updates = itertools.count()
+    averages, their_averages = list(mean.module.parameters()), list(theirs.parameters())
 
     def ours() -> list[Tensor]:
         mean.update(net)
-        return list(mean.module.parameters())
+        return averages
 
     @torch.no_grad()
     def plain() -> list[Tensor]:
@@ -111,7 +112,7 @@ def average(dataset: Dataset) -> Pair:
         weight = 1 - min(0.999, (1 + step) / (10 + step))
         for mine, new in zip(theirs.parameters(), net.parameters(), strict=True):
             mine.lerp_(new, weight)
-        return list(theirs.parameters())
+        return their_averages
 
     return ours, plain
 
