@@ -152,7 +152,7 @@ def global_state(subject: ExtractorSubject) -> None:
 def alone(subject: ExtractorSubject) -> None:
     """an example's features depend on it alone, not on its batch nor on its place there"""
     for x, h in subject.read:
-        scale = TOLERANCE * float(h.abs().max().clamp_min(1e-6))
+        scale = TOLERANCE * float(h.detach().abs().max().clamp_min(1e-6))
         singly = torch.cat([subject.features(row) for row in x.split(1)])
         backwards = subject.features(x.flip(0)).flip(0)
         for found, how in ((singly, "one by one"), (backwards, "in another order")):
