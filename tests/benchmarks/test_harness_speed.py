@@ -48,13 +48,11 @@ from benchbench.api.training import Training
 from benchbench.metrics.evaluation import SampleEvaluation, block_rows
 from benchbench.metrics.flops import FlopCounter
 from benchbench.registry import Registry, resolve
-from benchbench.runner.ledger import Ledger
+from benchbench.runner.ledger import BLOCK_EVERY, Ledger
 from benchbench.runner.training import CellTraining, fit_model
 
 CPU = torch.device("cpu")
 MODELS = ("ldm", "vae", "gan")
-LOOP_STEPS = 4096
-"""Of the empty loop; as many as lie between two blocks of steps whose FLOPs are counted."""
 TRAINING_STEPS = 10_000
 """Of the training whose speed is stated."""
 SAMPLES = 10_000
@@ -226,7 +224,7 @@ def training_speed(
 ) -> dict[str, float]:
     """o in microseconds, b and c in milliseconds, and the harness's speed beside the bare loop."""
     # The first warms up.
-    loops = [loop_seconds(dataset, LOOP_STEPS, device) for _ in range(rounds + 1)][1:]
+    loops = [loop_seconds(dataset, BLOCK_EVERY, device) for _ in range(rounds + 1)][1:]
     overheads = [through - bare_loop for bare_loop, through in loops]
     training = AlternatingTraining(dataset, steps, device)
     built(name, dataset).to(device).train().fit(training)
